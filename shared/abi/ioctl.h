@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The calls of /dev/vexfs. Every structure begins with its size and flags: a size that the kernel does not know is
+ * -EINVAL (larger with a non-zero rest: -E2BIG), as are unknown flags and reserved fields that are not zero.
+ *
+ *   open     -EPERM without CAP_SYS_ADMIN; each open file is at most one channel
+ *   ioctls   -ENOTTY unknown call; -EFAULT bad pointer; -ENOTCONN the file has no channel yet
+ *   close    removes the watches and the channel
+ *
+ * docs/abi.md lists every error of every call.
+ */
+#ifndef VEXFS_ABI_IOCTL_H
+#define VEXFS_ABI_IOCTL_H
+
+#include <linux/ioctl.h>
+
+#include "types.h"
+#include "version.h"
+#include "../op_table.h"
+
+#define VX_DEVICE "/dev/vexfs"
+#define VX_WATCHES_MAX 1024u    /* of one channel */
+#define VX_CHANNELS_MAX 64u     /* of the module */
+
+struct vx_query {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u32 abi_version;      /* out */
+	__u32 producers;        /* out: sub-ring pairs that a channel gets */
+	__u64 features;         /* out: VX_FEATURE_* that work on this kernel */
+	__u64 ops;              /* out: VX_OP_BIT()s that can be observed on this kernel */
+	__s64 real_offset_ns;   /* out: CLOCK_REALTIME - CLOCK_MONOTONIC now */
+	__u64 reserved;
+};
+
+struct vx_create {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u64 size_m;           /* bytes of each class M sub-ring, power of two; 0: default */
+	__u64 size_d;           /* the same for class D */
+	__u64 push_size;        /* bytes of the push ring, power of two; 0: default */
+	__u32 user_ops;         /* bit n: receive userspace operation n when another channel pushes it */
+	__u32 reserved32;
+	__u64 channel;          /* out: id */
+	__u64 ring_bytes;       /* out: length of VX_MMAP_RING */
+	__u64 consumer_bytes;   /* out: length of VX_MMAP_CONSUMER */
+	__u64 push_bytes;       /* out: length of VX_MMAP_PUSH */
+	__u64 reserved64;
+};
+
+#define VX_WATCH_SUBTREE (1u << 0)    /* only below path_fd; otherwise its whole file system */
+#define VX_WATCH_UID (1u << 1)        /* only what this uid does */
+#define VX_WATCH_PID (1u << 2)        /* only what this process (thread group) does */
+#define VX_WATCH_NOT_ME (1u << 3)     /* not what the process that adds the watch does */
+#define VX_WATCH_ALL 15u
+
+struct vx_watch_add {
+	__u32 size;
+	__u32 flags;            /* VX_WATCH_* */
+	__s32 path_fd;          /* any open file or O_PATH descriptor in the file system */
+	__u32 reserved32;
+	__u64 ops;              /* VX_OP_BIT()s, not 0 */
+	__u32 uid;              /* with VX_WATCH_UID, initial user namespace; otherwise 0 */
+	__u32 pid;              /* with VX_WATCH_PID, initial pid namespace; otherwise 0 */
+	__u64 watch;            /* out: id, unique in the channel for ever */
+	__u64 fsid;             /* out: what the events will carry */
+	__u64 ino;              /* out: of path_fd */
+	__u64 root_ino;         /* out: of the file system's root */
+	__u64 dev;              /* out: device number of the super block */
+	__u32 gen;              /* out: of path_fd */
+	__u32 root_gen;         /* out */
+};
+
+struct vx_watch_remove {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u64 watch;
+};
+
+struct vx_push_call {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u32 entries;          /* in: at most so many, at most VX_PUSH_BATCH_MAX */
+	__u32 handled;          /* out */
+	__u32 failed;           /* out: of the handled ones, those with a result below 0 */
+	__u32 reserved;
+};
+
+/*
+ * All that happened before the call is in the ring (or lost and reported there) when it returns: pending losses are
+ * written out, tickets is what the reader must reach.
+ */
+struct vx_barrier {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u64 tickets;          /* out: taken so far */
+};
+
+/* Counters of one channel since it was made. seen == filtered + emitted + lost, per operation, when nothing runs. */
+struct vx_stats {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u64 tickets;
+	__u64 wakeups;
+	__u64 dirs;             /* VX_REC_DIR records written */
+	__u64 pushed;           /* entries handled */
+	__u64 push_failed;
+	__u64 probe_missed;     /* probe hits that the kernel could not deliver: operations that were not seen */
+	__u64 seen[VX_OP_SLOTS];
+	__u64 filtered[VX_OP_SLOTS];
+	__u64 emitted[VX_OP_SLOTS];
+	__u64 lost[VX_OP_SLOTS];
+	__u64 pushed_op[VX_OP_SLOTS];  /* entries by the kernel operation of their event record */
+	__u64 pushed_uop[VX_UOP_COUNT]; /* by userspace operation: every bit of uop_mask counts */
+};
+
+#define VX_IOC_QUERY _IOWR('V', 0xf0, struct vx_query)
+#define VX_IOC_CREATE _IOWR('V', 0xf1, struct vx_create)
+#define VX_IOC_WATCH_ADD _IOWR('V', 0xf2, struct vx_watch_add)
+#define VX_IOC_WATCH_REMOVE _IOW('V', 0xf3, struct vx_watch_remove)
+#define VX_IOC_PUSH _IOWR('V', 0xf4, struct vx_push_call)
+#define VX_IOC_BARRIER _IOWR('V', 0xf5, struct vx_barrier)
+#define VX_IOC_STATS _IOWR('V', 0xf6, struct vx_stats)
+
+VX_STATIC_ASSERT(sizeof(struct vx_query) == 48, "vx_query changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_create) == 80, "vx_create changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_watch_add) == 80, "vx_watch_add changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_watch_remove) == 16, "vx_watch_remove changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_push_call) == 24, "vx_push_call changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_barrier) == 16, "vx_barrier changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_stats) == 56 + 8 * (5 * VX_OP_SLOTS + VX_UOP_COUNT), "vx_stats changed its size");
+VX_STATIC_ASSERT(offsetof(struct vx_create, channel) == 40, "channel moved");
+VX_STATIC_ASSERT(offsetof(struct vx_watch_add, watch) == 32, "watch moved");
+VX_STATIC_ASSERT(offsetof(struct vx_stats, seen) == 56, "seen moved");
+
+#endif
