@@ -11,7 +11,8 @@ namespace vexfs {
 class Clock {
   public:
     virtual ~Clock() = default;
-    // Nanoseconds of CLOCK_MONOTONIC: never goes back; the kernel module stamps events with the same clock.
+    // Nanoseconds of CLOCK_MONOTONIC: never goes back; the kernel module stamps events with the
+    // same clock.
     [[nodiscard]] virtual std::uint64_t mono_ns() const = 0;
     // Nanoseconds since 1970-01-01 UTC (CLOCK_REALTIME): may jump.
     [[nodiscard]] virtual std::uint64_t real_ns() const = 0;

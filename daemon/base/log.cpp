@@ -95,8 +95,12 @@ Status log_setup(std::string_view level, LogStyle style) {
     return {};
 }
 
-std::string_view log_level_names() { return "trace, debug, info, warn, error, off"; }
+std::string_view log_level_names() {
+    return "trace, debug, info, warn, error, off";
+}
 
-bool log_level_valid(std::string_view level) { return find_level(level).has_value(); }
+bool log_level_valid(std::string_view level) {
+    return find_level(level).has_value();
+}
 
 }  // namespace vexfs

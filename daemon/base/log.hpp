@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Logging: sets up spdlog's default logger once; everybody then calls spdlog::info(...) and so on.
 //
-// A terminal gets time and a coloured level. Anything else (a pipe, the journal) gets the sd-daemon(3)
-// prefix "<N>", N being the syslog priority, so that `journalctl -p warning` works; no time, because
-// the journal has its own.
+// A terminal gets time and a coloured level. Anything else (a pipe, the journal) gets the
+// sd-daemon(3) prefix "<N>", N being the syslog priority, so that `journalctl -p warning` works; no
+// time, because the journal has its own.
 #pragma once
 
 #include <string>

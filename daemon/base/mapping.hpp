@@ -31,13 +31,14 @@ class [[nodiscard]] Mapping {
     Mapping& operator=(const Mapping&) = delete;
     ~Mapping() { reset(); }
 
-    // mmap(): `prot` PROT_*, `flags` MAP_*, `offset` in bytes and page-aligned; `fd` -1 with MAP_ANONYMOUS.
+    // mmap(): `prot` PROT_*, `flags` MAP_*, `offset` in bytes and page-aligned; `fd` -1 with
+    // MAP_ANONYMOUS.
     static Result<Mapping> map(int fd, std::size_t bytes, int prot, int flags, off_t offset = 0) {
         void* data = ::mmap(nullptr, bytes, prot, flags, fd, offset);
         if (data == MAP_FAILED) {
             const int err = errno;
-            return Status::from_errno(err, "mmap of " + std::to_string(bytes) + " bytes at offset " +
-                                               std::to_string(offset));
+            return Status::from_errno(err, "mmap of " + std::to_string(bytes) +
+                                               " bytes at offset " + std::to_string(offset));
         }
         return Mapping(data, bytes);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status and Result<T>: errors by value. No exception crosses a module; nothing calls exit.
 //
-// An error has a code (a positive errno number) and a message that a user can act on. Each layer may
-// put what it was doing in front of it: "open journal: /var/lib/vexfs: Permission denied".
+// An error has a code (a positive errno number) and a message that a user can act on. Each layer
+// may put what it was doing in front of it: "open journal: /var/lib/vexfs: Permission denied".
 //
 //   Result<UniqueFd> fd = open_file(path);
 //   if (!fd) return fd.status().with_context("read state");
@@ -24,7 +24,8 @@ class [[nodiscard]] Status {
     // Success.
     Status() = default;
 
-    // `code` is a positive errno number; a code that says "no error" would be a lie and becomes EIO.
+    // `code` is a positive errno number; a code that says "no error" would be a lie and becomes
+    // EIO.
     static Status error(int code, std::string message) {
         Status s;
         s.code_ = code > 0 ? code : EIO;
@@ -32,7 +33,8 @@ class [[nodiscard]] Status {
         return s;
     }
 
-    // For a failed system call: `what` is what was tried, on what. Takes errno or a kernel-style -errno.
+    // For a failed system call: `what` is what was tried, on what. Takes errno or a kernel-style
+    // -errno.
     static Status from_errno(int err, std::string_view what) {
         const int code = err < 0 ? -err : err;
         std::string message(what);
