@@ -56,7 +56,7 @@ struct vx_producer {
 	__u64 tail_seen;       /* the producer's copy of the reader's position */
 	__u64 loss_pending;    /* lost attempts that no VX_REC_LOST in the ring reports yet */
 	__u64 bad_tail;        /* positions of the reader that were refused: never right in an honest reader */
-	__u64 high_water;      /* most bytes that were ever in use when a record was published */
+	__u64 high_water;      /* most bytes that were seen in use: looked at once in 64 attempts and at each refresh */
 	__u64 pad;
 	__u64 delivered[VX_OP_SLOTS];
 	__u64 lost[VX_OP_SLOTS];
@@ -74,14 +74,14 @@ struct vx_producer {
 struct vx_consumer {
 	__u32 sleeping;     /* 1: the reader waits; the producer that wakes it sets it to 0 */
 	__u32 reserved;
-	__u64 wake_bytes;   /* wake when a sub-ring holds at least so many bytes (0 and 1: at once) */
-	__u64 pad[6];
+	__u64 pad[7];
 };
 
 /* 64 bytes for each producer. */
 struct vx_consumer_slot {
 	__u64 tail[VX_CLASSES]; /* bytes released: the producer may overwrite what is before it */
-	__u64 pad[6];
+	__u64 wake[VX_CLASSES]; /* while sleeping: wake when the head has reached this position */
+	__u64 pad[4];
 };
 
 VX_STATIC_ASSERT(sizeof(struct vx_ring_header) == 192, "vx_ring_header changed its size");
