@@ -1,0 +1,145 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# The kernels to build for and to boot. None is installed on the host: Debian's packages are
+# unpacked into the cache, image, modules and headers of one version side by side.
+#
+# load_kernel NAME sets:
+#   KERNEL_NAME     a file-name-safe name: 6.1, or one derived from the path
+#   KERNEL_VERSION  what uname -r says in it
+#   KERNEL_IMAGE    the bootable image
+#   KERNEL_MODULES  the folder that modprobe wants at /lib/modules/$KERNEL_VERSION
+#   KERNEL_BUILD    the folder that "make -C" wants
+# NAME is a row of KERNEL_SUITES; or a folder with an unpacked kernel (lib/modules/VERSION, a
+# vmlinuz and usr/src/linux-headers-VERSION); or a kernel's own build folder.
+
+DEFAULT_KERNEL=6.1
+# The Debian suite that has it; its cloud flavour is taken.
+declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports)
+# Groups of lib/packages.sh that its headers need besides "kmod".
+declare -A KERNEL_NEEDS=([6.12]=btf)
+
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+load_kernel() {
+    local name=$1 folder
+    if [[ -v KERNEL_SUITES[$name] ]]; then
+        folder=$VEXFS_CACHE/kernels/$name
+        if [[ ! -e $folder/env ]]; then
+            install_packages kmod
+            with_lock "kernel-$name" fetch_kernel "$name" "$folder"
+        fi
+        # shellcheck source=/dev/null
+        source "$folder/env"
+    elif [[ -d $name ]]; then
+        load_kernel_folder "$(cd "$name" && pwd -P)"
+    else
+        die "no kernel '$name': it is one of ${!KERNEL_SUITES[*]}, or a folder with a kernel"
+    fi
+}
+
+load_kernel_folder() {
+    local folder=$1 release
+    KERNEL_NAME=${folder##*/}-$(hash_of "$folder")
+    release=$folder/include/config/kernel.release
+    if [[ -e $release ]]; then
+        KERNEL_VERSION=$(<"$release")
+        KERNEL_IMAGE=$folder/arch/x86/boot/bzImage
+        KERNEL_MODULES=$folder/modules-installed/lib/modules/$KERNEL_VERSION
+        KERNEL_BUILD=$folder
+    else
+        describe_unpacked "$folder"
+    fi
+    [[ -e $KERNEL_IMAGE ]] || die "no kernel image in $folder (looked for ${KERNEL_IMAGE:-vmlinuz*})"
+}
+
+# describe_unpacked FOLDER: fills the KERNEL_ variables from what is in an unpacked kernel.
+describe_unpacked() {
+    local folder=$1 modules
+    modules=$(find "$folder" -maxdepth 5 -type d -path '*lib/modules/*' -name '[0-9]*' | head -n 1)
+    [[ -n $modules ]] || die "no lib/modules/VERSION in $folder"
+    KERNEL_MODULES=$modules
+    KERNEL_VERSION=${modules##*/}
+    KERNEL_IMAGE=$(find "$folder" -maxdepth 5 -name 'vmlinuz*' -type f | head -n 1)
+    KERNEL_BUILD=$folder/usr/src/linux-headers-$KERNEL_VERSION
+}
+
+hash_of() { printf %s "$1" | sha256sum | cut -c 1-12; }
+
+fetch_kernel() {
+    local name=$1 folder=$2 suite=${KERNEL_SUITES[$1]} part=$2.part
+    [[ ! -e $folder/env ]] || return 0
+    say "fetching kernel $name from Debian's $suite into $folder"
+    rm -rf "$part" "$folder"
+    mkdir -p "$part/debs" "$part/lists/partial" "$part/apt"
+    printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$(debian_mirror)" "$suite" >"$part/sources"
+    suite_apt "$part" apt-get update || die "no package lists for $suite; is the network up?"
+    mapfile -t packages < <(kernel_packages "$part")
+    [[ ${#packages[@]} -ge 3 ]] || die "$suite has no complete kernel: ${packages[*]:-nothing}"
+    (cd "$part/debs" && suite_apt "$part" apt-get download "${packages[@]}") ||
+        die "could not download ${packages[*]}"
+    mv "$part" "$folder"
+    unpack_kernel "$folder"
+    rm -rf "$folder/lists" "$folder/apt" "$folder/debs"
+    KERNEL_NAME=$name
+    describe_unpacked "$folder/root"
+    declare -p KERNEL_NAME KERNEL_VERSION KERNEL_IMAGE KERNEL_MODULES KERNEL_BUILD |
+        sed 's/^declare -- //' >"$folder/env.part"
+    mv "$folder/env.part" "$folder/env"
+    say "kernel $name is $KERNEL_VERSION"
+}
+
+# The mirror that this machine uses for Debian itself.
+debian_mirror() {
+    local mirror
+    # shellcheck disable=SC2016  # apt's own variables
+    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian //p' | head -n 1)
+    [[ -n $mirror ]] || die "apt's sources have no Debian mirror"
+    printf '%s\n' "$mirror"
+}
+
+# suite_apt FOLDER COMMAND...: apt with the source list, package lists and cache of FOLDER, so
+# that the host's apt configuration is neither needed nor touched.
+suite_apt() {
+    local folder=$1 command=$2
+    shift 2
+    "$command" -qq -o Dir::Etc::sourcelist="$folder/sources" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State::lists="$folder/lists" -o Dir::Cache="$folder/apt" \
+        -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root "$@"
+}
+
+# kernel_packages FOLDER: the image, and the headers with all that they are made of.
+kernel_packages() {
+    local folder=$1 todo package seen=
+    package_depends "$folder" linux-image-cloud-amd64 | grep '^linux-image-[0-9]'
+    mapfile -t todo < <(package_depends "$folder" linux-headers-cloud-amd64)
+    while [[ ${#todo[@]} -gt 0 ]]; do
+        package=${todo[0]}
+        todo=("${todo[@]:1}")
+        [[ $package =~ ^linux-(headers|kbuild|compiler)- && " $seen " != *" $package "* ]] || continue
+        seen+=" $package"
+        printf '%s\n' "$package"
+        mapfile -t -O "${#todo[@]}" todo < <(package_depends "$folder" "$package")
+    done
+}
+
+package_depends() {
+    suite_apt "$1" apt-cache show --no-all-versions "$2" |
+        sed -n 's/^Depends: //p' | tr , '\n' | sed 's/^ *//; s/ .*//'
+}
+
+unpack_kernel() {
+    local root=$1/root deb version modules
+    mkdir "$root"
+    for deb in "$1"/debs/*.deb; do
+        dpkg -x "$deb" "$root"
+    done
+    modules=$(find "$root" -type d -path '*lib/modules/*' -name '[0-9]*' -prune | head -n 1)
+    version=${modules##*/}
+    # What the packages' own scripts would do, and paths that name the place where they would be.
+    ln -sfn "$root/usr/src/linux-headers-$version" "$modules/build"
+    rm -f "$modules/source"
+    sed -i "s|^include /usr/src/|include $root/usr/src/|" "$root/usr/src/linux-headers-$version/Makefile"
+    [[ -d $root/lib ]] || ln -s usr/lib "$root/lib"
+    depmod -b "$root" "$version"
+}

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Building vexfs.ko in a copy of the sources, because a kernel's build puts its objects beside them.
+
+# build_module [MAKE-ARGUMENT...]: for the loaded kernel; sets MODULE to the path of vexfs.ko.
+# What make says goes to standard error.
+build_module() {
+    local copy
+    # shellcheck disable=SC2046  # a list of groups
+    install_packages kmod ${KERNEL_NEEDS[$KERNEL_NAME]:-}
+    [[ -e $VEXFS_ROOT/kmod/main.c ]] || die "there is no kmod/main.c to build the module from"
+    [[ -d $KERNEL_BUILD ]] || die "no headers for kernel $KERNEL_VERSION: $KERNEL_BUILD is missing"
+    copy=$VEXFS_CACHE/kmod/$KERNEL_NAME-$KERNEL_VERSION-$(hash_of "$VEXFS_ROOT")
+    with_lock "kmod-${copy##*/}" make_module "$copy" "$@"
+    MODULE=$copy/vexfs.ko
+}
+
+make_module() {
+    local copy=$1
+    shift
+    mkdir -p "$copy"
+    # What is excluded stays in the copy in spite of --delete: objects and the like, so that only
+    # what changed is built again, and folders named "generated", where trial compiles may write.
+    rsync -a --delete --exclude='*.[oad]' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
+        --exclude='.*' --exclude=generated/ --include=/Kbuild --include='/kmod/***' \
+        --include='/shared/***' --exclude='*' "$VEXFS_ROOT/" "$copy/"
+    local ccache=()
+    ! command -v ccache >/dev/null || ccache=(DEBIAN_KERNEL_USE_CCACHE=1)
+    make -C "$KERNEL_BUILD" M="$copy" -j"$(nproc)" --no-print-directory "${ccache[@]}" "$@" \
+        modules >&2 || die "the module does not build for kernel $KERNEL_VERSION (messages above)"
+}
