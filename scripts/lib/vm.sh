@@ -1,0 +1,159 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# The parts of scripts/vm: initramfs, file servers, QEMU's arguments, the KVM probe, the verdict on
+# the kernel's log. RUN is the folder of this run; it goes when the run ends.
+
+VIRTIOFSD=/usr/lib/qemu/virtiofsd
+# In this order, with what they depend on; those that are built in are left out.
+INITRAMFS_MODULES=(virtio_pci virtio_blk virtio_console fuse virtiofs overlay)
+KVM_PROBE_SECONDS=10
+
+# What the kernel prints when something is wrong with it, as an extended regular expression.
+KERNEL_REPORTS='BUG:|kernel BUG at|WARNING:|Oops|KASAN|UBSAN|KCSAN|KFENCE|Kernel panic'
+KERNEL_REPORTS+='|general protection fault|possible recursive locking|circular locking'
+KERNEL_REPORTS+='|inconsistent lock state|inconsistent .* usage|suspicious RCU usage'
+KERNEL_REPORTS+='|sleeping function called|scheduling while atomic|Call Trace|detected stalls'
+KERNEL_REPORTS+='|self-detected stall|blocked for more than|refcount_t:|list_(add|del) corruption'
+KERNEL_REPORTS+='|new suspected memory leaks|DEBUG_LOCKS_WARN_ON|bad unlock balance'
+
+# make_initramfs FILE: busybox, the modules that lead to the root, and scripts/guest/init. Made once
+# for a kernel and a state of these scripts.
+make_initramfs() {
+    local file=$1 tree=$1.tree name action path modules_root=${KERNEL_MODULES%/lib/modules/*}
+    [[ ! -e $file ]] || return 0
+    rm -rf "$tree"
+    mkdir -p "$tree"/{bin,dev,proc,sys,lower,upper,root,modules}
+    cp /bin/busybox "$tree/bin/busybox"
+    cp "$VEXFS_ROOT/scripts/guest/init" "$tree/init"
+    [[ ! -d $KERNEL_MODULES ]] ||
+        for name in "${INITRAMFS_MODULES[@]}"; do
+            modprobe -d "$modules_root" -S "$KERNEL_VERSION" --show-depends "$name" 2>/dev/null || true
+        done >"$tree/modules/list"
+    touch "$tree/modules/list"
+    while read -r action path _; do
+        [[ $action == insmod ]] || continue
+        name=${path##*/}
+        name=${name%.xz}
+        [[ ! -e $tree/modules/$name ]] || continue
+        if [[ $path == *.xz ]]; then xz -dc "$path" >"$tree/modules/$name"; else cp "$path" "$tree/modules/"; fi
+        printf '%s\n' "$name"
+    done <"$tree/modules/list" >"$tree/modules/order"
+    pack "$tree" "$file.part"
+    mv "$file.part" "$file"
+    rm -rf "$tree"
+}
+
+pack() { (cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$2"; }
+
+# The initramfs for the loaded kernel; its path goes to INITRAMFS.
+prepare_initramfs() {
+    local state
+    state=$(cat "$VEXFS_ROOT/scripts/guest/init" "$VEXFS_ROOT/scripts/lib/vm.sh")
+    INITRAMFS=$VEXFS_CACHE/initramfs/$KERNEL_NAME-$(hash_of "$KERNEL_VERSION $KERNEL_IMAGE $state")
+    [[ -e $INITRAMFS ]] || {
+        mkdir -p "${INITRAMFS%/*}"
+        with_lock "${INITRAMFS##*/}" make_initramfs "$INITRAMFS"
+    }
+}
+
+# serve_files TAG SOURCE CACHE-MODE [PREFIX...]: one virtiofsd, for a device that gets this TAG.
+# PREFIX is a command that runs it.
+serve_files() {
+    local tag=$1 source=$2 cache=$3 socket=$RUN/$1.socket tries=0
+    shift 3
+    setpriv --pdeathsig KILL "$@" "$VIRTIOFSD" --socket-path="$socket" -o source="$source" \
+        -o cache="$cache" -o sandbox=chroot -o log_level=err -f >"$RUN/$tag.log" 2>&1 </dev/null &
+    SERVERS+=($!)
+    until [[ -S $socket ]]; do
+        kill -0 "${SERVERS[-1]}" 2>/dev/null && ((tries++ < 200)) || {
+            cat "$RUN/$tag.log" >&2
+            die "virtiofsd does not start for $source (its messages are above)"
+        }
+        sleep 0.02
+    done
+    QEMU+=(-chardev "socket,id=$tag,path=$socket"
+        -device "vhost-user-fs-pci,queue-size=1024,chardev=$tag,tag=$tag")
+}
+
+# The host's files, read-only on this side too where a mount namespace can be had.
+serve_host() {
+    mkdir "$RUN/host"
+    if unshare --mount --propagation unchanged true 2>/dev/null; then
+        serve_files host "$RUN/host" always unshare --mount --propagation unchanged \
+            "$VEXFS_ROOT/scripts/lib/readonly_root" "$RUN/host"
+    else
+        say "no mount namespaces here: only the guest itself keeps the host's files read-only"
+        serve_files host / always
+    fi
+}
+
+# machine ACCELERATOR: QEMU's arguments for the bare machine.
+machine() {
+    local accelerator=$1
+    QEMU=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
+        -kernel "$KERNEL_IMAGE" -m "$MEMORY_MIB" -serial "file:$RUN/console"
+        -object "memory-backend-memfd,id=memory,size=${MEMORY_MIB}M,share=on"
+        -machine "q35,memory-backend=memory")
+    case $accelerator in
+    kvm) QEMU+=(-accel kvm -cpu host -smp "$CPUS") ;;
+    tcg) QEMU+=(-accel tcg,thread=multi -cpu max -smp "$CPUS") ;;
+    icount) QEMU+=(-accel tcg,thread=single -cpu max -smp 1 -icount shift=0,sleep=off) ;;
+    esac
+    KERNEL_ARGUMENTS="console=ttyS0 loglevel=7 panic=-1 oops=panic printk.devkmsg=on log_buf_len=4M"
+    KERNEL_ARGUMENTS+=" tsc=reliable clocksource=tsc mitigations=off random.trust_cpu=on"
+    KERNEL_ARGUMENTS+=" rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
+}
+
+# True when a guest boots with KVM within seconds. Tried once for a boot of this machine and a kernel.
+kvm_works() {
+    local answer
+    [[ -r /dev/kvm && -w /dev/kvm ]] || return 1
+    answer=$VEXFS_CACHE/kvm/$(hash_of "$(cat /proc/sys/kernel/random/boot_id) $KERNEL_IMAGE")
+    [[ -e $answer ]] || with_lock kvm probe_kvm "$answer"
+    [[ $(<"$answer") == yes ]]
+}
+
+probe_kvm() {
+    local answer=$1 result=no
+    [[ ! -e $answer ]] || return 0
+    say "trying whether a guest boots with KVM (at most $KVM_PROBE_SECONDS s)"
+    machine kvm
+    (timeout -k 1 "$KVM_PROBE_SECONDS" "${QEMU[@]}" -initrd "$INITRAMFS" \
+        -append "$KERNEL_ARGUMENTS vexfs.probe" </dev/null || true) >"$RUN/kvm.log" 2>&1
+    ! grep -qs 'vexfs-probe: booted' "$RUN/console" || result=yes
+    rm -f "$RUN/console"
+    say "KVM $([[ $result == yes ]] && echo works || echo 'does not work: emulation it is')"
+    mkdir -p "${answer%/*}"
+    echo "$result" >"$answer"
+}
+
+# add_devices: /scratch, the ports for the command's output and the report, the job.
+add_devices() {
+    local port number=0
+    mke2fs -q -t ext4 -i 8192 -E root_owner=0:0 "$RUN/scratch" "${DISK_MIB}M" >"$RUN/mke2fs.log" 2>&1 ||
+        { cat "$RUN/mke2fs.log" >&2 && die "cannot make the image for /scratch (messages above)"; }
+    QEMU+=(-drive "if=none,id=scratch,format=raw,cache=unsafe,file=$RUN/scratch"
+        -device virtio-blk-pci,drive=scratch -device virtio-serial-pci)
+    for port in output errors report; do
+        : >"$RUN/$port"
+        QEMU+=(-chardev "file,id=$port,path=$RUN/$port"
+            -device "virtserialport,nr=$((++number)),chardev=$port,name=$port")
+    done
+    pack "$RUN/job" "$RUN/job.cpio"
+    cat "$INITRAMFS" "$RUN/job.cpio" >"$RUN/initramfs"
+    QEMU+=(-initrd "$RUN/initramfs" -append "$KERNEL_ARGUMENTS")
+}
+
+# judge_log: false, with the place shown, when the kernel's log has a report.
+judge_log() {
+    local line
+    line=$(grep -anE -m 1 "$KERNEL_REPORTS" "$RUN/console" | cut -d : -f 1) || return 0
+    say "the guest's kernel reports (console line $line):"
+    sed -n "$((line > 3 ? line - 3 : 1)),$((line + 60))p" "$RUN/console" | sed 's/\r$//; s/^/  | /' >&2
+    return 1
+}
+
+show_log_end() {
+    say "the end of the guest's console:"
+    tail -n 40 "$RUN/console" | sed 's/\r$//; s/^/  | /' >&2
+}
