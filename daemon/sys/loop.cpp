@@ -326,20 +326,25 @@ void Loop::finish(std::uint32_t index, int result) {
     slot.in_kernel = false;
     Handler handler = std::move(slot.handler);
     free_slot(index);
-    handler(result);
+    if (!draining_) {
+        handler(result);
+    }
 }
 
+// Handlers are not called any more but live until the kernel has let go: they may own the memory of
+// their transfer.
 void Loop::drain_on_exit() {
+    draining_ = true;
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
         if (slot.kind == Kind::free) {
             continue;
         }
         slot.closing = true;
-        slot.handler.reset();
-        slot.handler = [](int) {};
         if (slot.in_kernel) {
-            submit_cancel(i) ? void() : defer(i);
+            if (!submit_cancel(i)) {
+                defer(i);
+            }
         } else {
             free_slot(i);
         }

@@ -187,6 +187,7 @@ class Loop final : public FileIo {
     LoopConfig config_;
     io_uring ring_{};
     bool ring_open_ = false;
+    bool draining_ = false;  // in the destructor: handlers are dropped, not called
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> deferred_;  // to be re-armed or cancelled when the queue has room
