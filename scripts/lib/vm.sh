@@ -22,7 +22,11 @@ make_initramfs() {
     local file=$1 tree=$1.tree name action path modules_root=${KERNEL_MODULES%/lib/modules/*}
     [[ ! -e $file ]] || return 0
     rm -rf "$tree"
-    mkdir -p "$tree"/{bin,dev,proc,sys,lower,upper,root,modules}
+    mkdir -p "$tree"/{bin,dev,proc,sys,lower,upper,root,modules,links}
+    ln -s /proc/self/fd "$tree/links/fd"
+    ln -s fd/0 "$tree/links/stdin"
+    ln -s fd/1 "$tree/links/stdout"
+    ln -s fd/2 "$tree/links/stderr"
     cp /bin/busybox "$tree/bin/busybox"
     cp "$VEXFS_ROOT/scripts/guest/init" "$tree/init"
     [[ ! -d $KERNEL_MODULES ]] ||
@@ -54,6 +58,34 @@ prepare_initramfs() {
         mkdir -p "${INITRAMFS%/*}"
         with_lock "${INITRAMFS##*/}" make_initramfs "$INITRAMFS"
     }
+}
+
+# print_fstab: what the guest mounts after its root, in this order. What it needs of the host's
+# files and would be hidden by a mount of its own comes back through a second view of the root.
+print_fstab() {
+    local view=/run/vexfs/host path i
+    fstab_line devpts /dev/pts devpts mode=0620,ptmxmode=0666
+    fstab_line shm /dev/shm tmpfs mode=1777
+    fstab_line debugfs /sys/kernel/debug debugfs mode=0700
+    fstab_line tracefs /sys/kernel/tracing tracefs mode=0700
+    fstab_line / "$view" none bind
+    fstab_line tmp /tmp tmpfs mode=1777
+    fstab_line /dev/vda /scratch ext4 noinit_itable
+    for path in "$@"; do
+        case $path in
+        /tmp/* | /run/* | /scratch/*) [[ ! -e $path ]] || fstab_line "$view$path" "$path" none bind ;;
+        esac
+    done
+    for i in "${!JOB_SHARES[@]}"; do
+        fstab_line "share$i" "${JOB_SHARES[i]}" virtiofs rw
+    done
+    [[ ! -d $KERNEL_MODULES ]] ||
+        fstab_line "$view$KERNEL_MODULES" "/lib/modules/$KERNEL_VERSION" none bind
+}
+
+fstab_line() {
+    local from=${1// /\\040} to=${2// /\\040}
+    printf '%s %s %s %s,X-mount.mkdir 0 0\n' "$from" "$to" "$3" "$4"
 }
 
 # serve_files TAG SOURCE CACHE-MODE [PREFIX...]: one virtiofsd, for a device that gets this TAG.
