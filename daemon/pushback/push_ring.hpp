@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// PushRing: events on their way back to the kernel. Fills entries of the push ring (shared/abi/command.h), sends them
+// in batches with one call, and checks the result of every one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "abi/command.h"
+#include "abi/ioctl.h"
+#include "base/mapping.hpp"
+#include "base/status.hpp"
+
+namespace vexfs {
+
+// The call that makes the kernel handle up to so many entries; fills handled and failed even when it fails.
+using PushCall = std::function<Status(std::uint32_t entries, vx_push_call& call)>;
+
+struct PushCounters {
+    std::uint64_t pushed = 0;     // entries with a result of 0
+    std::uint64_t failed = 0;     // entries with an error, or that could not be sent
+    std::uint64_t calls = 0;
+    std::uint64_t receivers = 0;  // deliveries to other channels
+    int last_error = 0;           // a positive errno
+    std::array<std::uint64_t, VX_OP_COUNT> by_op{};  // of `pushed`, by kernel operation
+};
+
+// What is pushed along with an event record.
+struct PushUnit {
+    std::uint32_t uop_mask = 0;  // bit n: userspace operation n; not 0
+    std::uint64_t user_data = 0;
+    std::uint64_t chain = 0;
+    std::uint32_t flags = VX_PUSH_F_NO_EMIT;  // VX_PUSH_F_*
+};
+
+class PushRing {
+  public:
+    // `area`: the VX_MMAP_PUSH mapping; must outlive this.
+    PushRing(const Mapping& area, PushCall call);
+
+    // Puts one entry in. When the ring or the batch is full it is sent first. `event` is a whole VX_REC_EVENT.
+    Status add(const vx_event& event, const PushUnit& unit);
+    // Sends what is waiting.
+    Status flush();
+
+    [[nodiscard]] std::uint32_t waiting() const { return waiting_; }
+    [[nodiscard]] const PushCounters& counters() const { return counters_; }
+
+  private:
+    void collect(std::uint32_t handled);
+    void drop_waiting();
+
+    vx_push_header* header_;
+    const vx_push_result* results_;
+    std::byte* entries_;
+    std::uint64_t size_;
+    PushCall call_;
+    std::uint64_t tail_ = 0;
+    std::uint64_t head_ = 0;       // what the kernel has handled
+    std::uint64_t handled_ = 0;    // entries since the channel was made
+    std::uint32_t waiting_ = 0;
+    std::array<std::uint16_t, VX_PUSH_BATCH_MAX> ops_{};  // of the waiting ones
+    PushCounters counters_;
+};
+
+}  // namespace vexfs
