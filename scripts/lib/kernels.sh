@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is used by those who source it
 # SPDX-License-Identifier: Apache-2.0
 # The kernels to build for and to boot. None is installed on the host: Debian's packages are
 # unpacked into the cache, image, modules and headers of one version side by side.

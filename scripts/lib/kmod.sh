@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is used by those who source it
 # SPDX-License-Identifier: Apache-2.0
 # Building vexfs.ko in a copy of the sources, because a kernel's build puts its objects beside them.
 
@@ -6,7 +7,7 @@
 # What make says goes to standard error.
 build_module() {
     local copy
-    # shellcheck disable=SC2046  # a list of groups
+    # shellcheck disable=SC2086  # a list of groups
     install_packages kmod ${KERNEL_NEEDS[$KERNEL_NAME]:-}
     [[ -e $VEXFS_ROOT/kmod/main.c ]] || die "there is no kmod/main.c to build the module from"
     [[ -d $KERNEL_BUILD ]] || die "no headers for kernel $KERNEL_VERSION: $KERNEL_BUILD is missing"
