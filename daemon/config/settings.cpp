@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+
+#include "abi/command.h"
+#include "abi/layout.h"
+#include "base/log.hpp"
+#include "config/name_list.hpp"
+#include "control/protocol.hpp"
+
+namespace vexfs {
+namespace {
+
+Status invalid(std::string message) {
+    return Status::error(EINVAL, std::move(message));
+}
+
+Status set_flag(bool& target, const RawValue& value) {
+    const std::string& word = value.words[0];
+    if (word != "true" && word != "false") {
+        return invalid("\"" + word + "\" is neither true nor false");
+    }
+    target = word == "true";
+    return {};
+}
+
+Result<std::string> absolute_path(const std::string& word, const RawValue& value) {
+    if (word.empty()) {
+        return Status::error(EINVAL, "the path is empty");
+    }
+    std::filesystem::path path(word);
+    if (path.is_relative()) {
+        std::error_code error;
+        const auto base = value.base_dir.empty() ? std::filesystem::current_path(error)
+                                                 : std::filesystem::path(value.base_dir);
+        if (error) {
+            return Status::from_errno(error.value(), "the working directory, for " + word);
+        }
+        path = base / path;
+    }
+    std::string text = path.lexically_normal().string();
+    if (text.size() > 1 && text.ends_with('/')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+Status set_path(std::string& target, const RawValue& value) {
+    auto path = absolute_path(value.words[0], value);
+    if (!path) {
+        return path.status();
+    }
+    target = *std::move(path);
+    return {};
+}
+
+Status add_watches(Options& options, const RawValue& value, bool whole_fs) {
+    for (const std::string& word : value.words) {
+        auto path = absolute_path(word, value);
+        if (!path) {
+            return path.status();
+        }
+        options.watches.push_back({*std::move(path), whole_fs});
+    }
+    return {};
+}
+
+// Several words of a list option are one list.
+std::string joined(const RawValue& value) {
+    std::string result;
+    for (const std::string& word : value.words) {
+        result += (result.empty() ? "" : ",") + word;
+    }
+    return result;
+}
+
+Status set_ring_bytes(std::uint64_t& target, const RawValue& value, std::uint64_t min,
+                      std::uint64_t max) {
+    const auto bytes = parse_bytes(value.words[0]);
+    if (!bytes) {
+        return bytes.status();
+    }
+    const bool power_of_two = (*bytes & (*bytes - 1)) == 0;
+    if (*bytes != 0 && (*bytes < min || *bytes > max || !power_of_two)) {
+        return invalid(std::to_string(*bytes) + " bytes: must be a power of two from " +
+                       std::to_string(min) + " to " + std::to_string(max) +
+                       ", or 0 for the default");
+    }
+    target = *bytes;
+    return {};
+}
+
+Status set_seconds(double& target, const RawValue& value) {
+    const std::string& word = value.words[0];
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), seconds);
+    if (error != std::errc() || end != word.data() + word.size() || !std::isfinite(seconds) ||
+        seconds < 0 || seconds > 1e9) {
+        return invalid("\"" + word + "\" is not a number of seconds from 0 to 1000000000");
+    }
+    target = seconds;
+    return {};
+}
+
+Status set_threads(unsigned& target, const RawValue& value) {
+    const std::string& word = value.words[0];
+    unsigned count = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
+    if (error != std::errc() || end != word.data() + word.size() || count > 1024) {
+        return invalid("\"" + word + "\" is not a number of threads from 0 to 1024");
+    }
+    target = count;
+    return {};
+}
+
+using Kind = SettingKind;
+using O = Options;
+using V = RawValue;
+
+const std::array kSettings{
+    Setting{"source", Kind::text, "DIR", "Directory that the FUSE mount passes through", "",
+            [](O& o, const V& v) { return set_path(o.source, v); }},
+    Setting{"mountpoint", Kind::text, "MOUNTPOINT", "Where to mount it: an existing directory", "",
+            [](O& o, const V& v) { return set_path(o.mountpoint, v); }},
+    Setting{"watch", Kind::list, "PATH", "Observe what happens below PATH; may be repeated", "",
+            [](O& o, const V& v) { return add_watches(o, v, false); }},
+    Setting{"watch-fs", Kind::list, "PATH",
+            "Observe the whole file system that PATH is on; may be repeated", "",
+            [](O& o, const V& v) { return add_watches(o, v, true); }},
+    Setting{"ops", Kind::list, "LIST",
+            "Operations to observe: names with commas, all, default (all but FileOpen, FileRead, "
+            "DirRead); -NAME takes away",
+            "default",
+            [](O& o, const V& v) -> Status {
+                const auto ops = parse_kernel_ops(joined(v));
+                o.ops = ops.value_or(0);
+                return ops.status();
+            }},
+    Setting{"pushback", Kind::list, "LIST",
+            "Userspace operations that are pushed back to the kernel: names with commas, all, none",
+            "all",
+            [](O& o, const V& v) -> Status {
+                const auto ops = parse_user_ops(joined(v));
+                o.pushback = ops.value_or(0);
+                return ops.status();
+            }},
+    Setting{"no-kmod", Kind::flag, "", "Work without the kernel module: only the mount is observed",
+            "false", [](O& o, const V& v) { return set_flag(o.no_kmod, v); }},
+    Setting{
+        "ring-bytes", Kind::text, "SIZE",
+        "Size of each sub-ring, per CPU and class: bytes, or with K, M; a power of two from 16K "
+        "to 256M; 0: 2M for names, 4M for data",
+        "0",
+        [](O& o, const V& v) {
+            return set_ring_bytes(o.ring_bytes, v, VX_SUBRING_MIN, VX_SUBRING_MAX);
+        }},
+    Setting{
+        "push-bytes", Kind::text, "SIZE",
+        "Size of the push ring: bytes, or with K, M; a power of two from 16K to 16M; 0: 1M", "0",
+        [](O& o, const V& v) { return set_ring_bytes(o.push_bytes, v, VX_PUSH_MIN, VX_PUSH_MAX); }},
+    Setting{"journal", Kind::text, "DIR", "Directory of the event store; made if it is missing",
+            "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }},
+    Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
+            [](O& o, const V& v) { return set_path(o.socket, v); }},
+    Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",
+            [](O& o, const V& v) { return set_flag(o.allow_other, v); }},
+    Setting{"read-only", Kind::flag, "", "Mount read-only", "false",
+            [](O& o, const V& v) { return set_flag(o.read_only, v); }},
+    Setting{"fuse-threads", Kind::text, "N",
+            "Threads that serve the mount; 0: two per processor, at least 4", "0",
+            [](O& o, const V& v) { return set_threads(o.fuse_threads, v); }},
+    Setting{"cache-timeout", Kind::text, "SECONDS",
+            "How long the kernel may keep names and attributes of the mount while the stream is "
+            "healthy",
+            "86400", [](O& o, const V& v) { return set_seconds(o.cache_timeout_s, v); }},
+    Setting{"fallback-timeout", Kind::text, "SECONDS", "The same while the stream is behind", "1",
+            [](O& o, const V& v) { return set_seconds(o.fallback_timeout_s, v); }},
+    Setting{"log-level", Kind::text, "LEVEL", "trace, debug, info, warn, error or off", "info",
+            [](O& o, const V& v) -> Status {
+                if (!log_level_valid(v.words[0])) {
+                    return invalid("there is no log level \"" + v.words[0] + "\", use one of " +
+                                   std::string(log_level_names()));
+                }
+                o.log_level = v.words[0];
+                return {};
+            }},
+    Setting{"log-file", Kind::text, "PATH",
+            "Where the log goes; default: stderr in the foreground, else syslog", "",
+            [](O& o, const V& v) { return set_path(o.log_file, v); }},
+    Setting{"foreground", Kind::flag, "", "Stay in the foreground, log to stderr", "false",
+            [](O& o, const V& v) { return set_flag(o.foreground, v); }},
+};
+
+}  // namespace
+
+std::span<const Setting> settings() {
+    return kSettings;
+}
+
+const Setting* find_setting(std::string_view name) {
+    for (const Setting& setting : kSettings) {
+        if (setting.name == name) {
+            return &setting;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace vexfs
