@@ -25,7 +25,9 @@ print_help() { sed -e '1,2d' -e '/^[^#]/,$d' -e 's/^# \{0,1\}//' "$0"; }
 # need_value FLAG COUNT: FLAG takes a value, and COUNT words (FLAG included) are left.
 need_value() { [[ $2 -ge 2 ]] || usage_error "$1 needs a value"; }
 
-need_number() { [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || usage_error "$1 needs a whole number above 0, not '$2'"; }
+need_number() {
+    [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || usage_error "$1 needs a whole number above 0, not '$2'"
+}
 
 # with_lock NAME COMMAND...: one process at a time, machine-wide. The command runs in a subshell,
 # so it hands results over in files. The lock goes when the command ends, however it ends.

@@ -50,7 +50,7 @@ load_kernel_folder() {
     else
         describe_unpacked "$folder"
     fi
-    [[ -e $KERNEL_IMAGE ]] || die "no kernel image in $folder (looked for ${KERNEL_IMAGE:-vmlinuz*})"
+    [[ -e $KERNEL_IMAGE ]] || die "no kernel image in $folder: ${KERNEL_IMAGE:-vmlinuz*}"
 }
 
 # describe_unpacked FOLDER: fills the KERNEL_ variables from what is in an unpacked kernel.
@@ -117,7 +117,8 @@ kernel_packages() {
     while [[ ${#todo[@]} -gt 0 ]]; do
         package=${todo[0]}
         todo=("${todo[@]:1}")
-        [[ $package =~ ^linux-(headers|kbuild|compiler)- && " $seen " != *" $package "* ]] || continue
+        [[ $package =~ ^linux-(headers|kbuild|compiler)- ]] || continue
+        [[ " $seen " != *" $package "* ]] || continue
         seen+=" $package"
         printf '%s\n' "$package"
         mapfile -t -O "${#todo[@]}" todo < <(package_depends "$folder" "$package")
@@ -140,7 +141,8 @@ unpack_kernel() {
     # What the packages' own scripts would do, and paths that name the place where they would be.
     ln -sfn "$root/usr/src/linux-headers-$version" "$modules/build"
     rm -f "$modules/source"
-    sed -i "s|^include /usr/src/|include $root/usr/src/|" "$root/usr/src/linux-headers-$version/Makefile"
+    sed -i "s|^include /usr/src/|include $root/usr/src/|" \
+        "$root/usr/src/linux-headers-$version/Makefile"
     [[ -d $root/lib ]] || ln -s usr/lib "$root/lib"
     depmod -b "$root" "$version"
 }

@@ -31,15 +31,18 @@ make_initramfs() {
     cp "$VEXFS_ROOT/scripts/guest/init" "$tree/init"
     [[ ! -d $KERNEL_MODULES ]] ||
         for name in "${INITRAMFS_MODULES[@]}"; do
-            modprobe -d "$modules_root" -S "$KERNEL_VERSION" --show-depends "$name" 2>/dev/null || true
-        done >"$tree/modules/list"
+            modprobe -d "$modules_root" -S "$KERNEL_VERSION" --show-depends "$name" || true
+        done 2>/dev/null >"$tree/modules/list"
     touch "$tree/modules/list"
     while read -r action path _; do
         [[ $action == insmod ]] || continue
         name=${path##*/}
         name=${name%.xz}
         [[ ! -e $tree/modules/$name ]] || continue
-        if [[ $path == *.xz ]]; then xz -dc "$path" >"$tree/modules/$name"; else cp "$path" "$tree/modules/"; fi
+        case $path in
+        *.xz) xz -dc "$path" >"$tree/modules/$name" ;;
+        *) cp "$path" "$tree/modules/$name" ;;
+        esac
         printf '%s\n' "$name"
     done <"$tree/modules/list" >"$tree/modules/order"
     pack "$tree" "$file.part"
@@ -73,7 +76,9 @@ print_fstab() {
     fstab_line /dev/vda /scratch ext4 noinit_itable
     for path in "$@"; do
         case $path in
-        /tmp/* | /run/* | /scratch/*) [[ ! -e $path ]] || fstab_line "$view$path" "$path" none bind ;;
+        /tmp/* | /run/* | /scratch/*)
+            [[ ! -e $path ]] || fstab_line "$view$path" "$path" none bind
+            ;;
         esac
     done
     for i in "${!JOB_SHARES[@]}"; do
@@ -138,7 +143,7 @@ machine() {
     KERNEL_ARGUMENTS+=" rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
 }
 
-# True when a guest boots with KVM within seconds. Tried once for a boot of this machine and a kernel.
+# True when a guest boots with KVM within seconds. Tried once for a kernel and a boot of the host.
 kvm_works() {
     local answer
     [[ -r /dev/kvm && -w /dev/kvm ]] || return 1
@@ -164,7 +169,7 @@ probe_kvm() {
 # add_devices: /scratch, the ports for the command's output and the report, the job.
 add_devices() {
     local port number=0
-    mke2fs -q -t ext4 -i 8192 -E root_owner=0:0 "$RUN/scratch" "${DISK_MIB}M" >"$RUN/mke2fs.log" 2>&1 ||
+    mke2fs -q -t ext4 -i 8192 "$RUN/scratch" "${DISK_MIB}M" >"$RUN/mke2fs.log" 2>&1 ||
         { cat "$RUN/mke2fs.log" >&2 && die "cannot make the image for /scratch (messages above)"; }
     QEMU+=(-drive "if=none,id=scratch,format=raw,cache=unsafe,file=$RUN/scratch"
         -device virtio-blk-pci,drive=scratch -device virtio-serial-pci)
@@ -183,7 +188,8 @@ judge_log() {
     local line
     line=$(grep -anE -m 1 "$KERNEL_REPORTS" "$RUN/console" | cut -d : -f 1) || return 0
     say "the guest's kernel reports (console line $line):"
-    sed -n "$((line > 3 ? line - 3 : 1)),$((line + 60))p" "$RUN/console" | sed 's/\r$//; s/^/  | /' >&2
+    sed -n "$((line > 3 ? line - 3 : 1)),$((line + 60))p" "$RUN/console" |
+        sed 's/\r$//; s/^/  | /' >&2
     return 1
 }
 

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# The suites that scripts/test knows, how one is run, and how its output is counted.
+#
+# A suite's program says what it did in lines of its output, each of which is counted:
+#   ok WHAT / not ok WHAT      a test that passed or failed
+#   skipped: WHAT: WHY         a test that could not be run here
+# or as Catch2 does, by its closing summary. If it says nothing it is one test, judged by its exit
+# status; status 77 then means skipped, with the last line as the reason. A status that is wrong
+# although no test is reported as failed is a failure too.
+
+# list_suites: "NAME KIND FILE", one a line. Needs a configured build folder for the host's suites.
+list_suites() {
+    local file name
+    echo "check script $VEXFS_ROOT/scripts/check"
+    for file in "$VEXFS_BUILD"/tests/test_*; do
+        [[ -f $file && -x $file ]] || continue
+        name=${file##*/test_}
+        echo "host/$name host $file"
+    done
+    for file in "$VEXFS_ROOT"/tests/vm/*.sh; do
+        [[ -x $file ]] || continue
+        name=${file##*/}
+        echo "vm/${name%.sh} vm $file"
+    done
+}
+
+# is_wanted NAME PATTERN...: NAME is one of the patterns, or in the folder that one names.
+is_wanted() {
+    local name=$1 pattern
+    shift
+    [[ $# -gt 0 ]] || return 0
+    for pattern in "$@"; do
+        # shellcheck disable=SC2053  # a pattern
+        [[ $name != $pattern && ${name#*/} != $pattern && $name != "$pattern"/* ]] || return 0
+    done
+    return 1
+}
+
+# header FILE KEY: what follows "# KEY:" in the head of a VM suite.
+#   # vm: FLAGS         flags for scripts/vm
+#   # expect: STATUS    the exit status that scripts/vm must end with (default 0)
+header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
+
+# run_suite KIND FILE: runs it; its status is 0 as expected, 77 skipped, else failed.
+run_suite() {
+    local kind=$1 file=$2 status=0 expected flags
+    case $kind in
+    script) "$file" || status=$? ;;
+    host) timeout --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
+    vm)
+        read -ra flags <<<"$(header "$file" vm)"
+        expected=$(header "$file" expect)
+        "$VEXFS_ROOT/scripts/vm" "${VM_FLAGS[@]}" "${flags[@]}" -- "$file" || status=$?
+        [[ ${expected:-0} != 0 ]] || return "$status"
+        [[ $status != "$expected" ]] || return 0
+        echo "not ok scripts/vm ended with $status, must end with $expected"
+        return 1
+        ;;
+    esac
+    # Catch2 exits with the number of failures, so 77 does not mean "skipped" there.
+    [[ $kind != host || $status != 77 ]] || status=1
+    return "$status"
+}
+
+# count_results STATUS LOG NAME: adds to PASSED, FAILED, SKIPPED and SKIPS.
+count_results() {
+    local status=$1 log=$2 name=$3 passed failed skipped
+    passed=$(count_lines '^ok ' "$log")
+    failed=$(count_lines '^not ok ' "$log")
+    skipped=$(count_lines '^skipped: ' "$log")
+    passed=$((passed + $(catch_count '([0-9]+) passed|in ([0-9]+) test case' "$log")))
+    failed=$((failed + $(catch_count '([0-9]+) failed' "$log")))
+    while read -r line; do
+        SKIPS+=("$name: ${line#skipped: }")
+    done < <(grep -a '^skipped: ' "$log")
+    if [[ $status == 77 ]]; then
+        [[ $skipped -gt 0 ]] || SKIPS+=("$name: $(tail -n 1 "$log")")
+        [[ $skipped -gt 0 ]] || skipped=1
+    elif [[ $status != 0 && $failed == 0 ]]; then
+        failed=1
+    elif [[ $status == 0 && $((passed + failed + skipped)) == 0 ]]; then
+        passed=1
+    fi
+    PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
+    [[ $failed == 0 ]]
+}
+
+count_lines() { grep -cae "$1" "$2" || true; }
+
+# catch_count PATTERN LOG: the number in the test case summary that Catch2 ends with, or 0.
+catch_count() {
+    local line
+    line=$(grep -aE '^(test cases:|All tests passed)' "$2" | tail -n 1 | sed 's/assertions:.*//')
+    [[ $line =~ $1 ]] && echo "${BASH_REMATCH[1]:-${BASH_REMATCH[2]:-0}}" || echo 0
+}
