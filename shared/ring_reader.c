@@ -145,6 +145,11 @@ static void enqueue(struct vx_reader *rd, __u32 index)
 		push(rd, index % VX_CLASSES, index);
 }
 
+/* Tests put producers' steps between the looks of a snapshot; otherwise nothing. */
+#ifndef VX_BETWEEN_LOOKS
+#define VX_BETWEEN_LOOKS() ((void)0)
+#endif
+
 /* The snapshot: see the head of ring_reader.h. Every acquire keeps the later looks later. */
 static void refill(struct vx_reader *rd)
 {
@@ -157,19 +162,23 @@ static void refill(struct vx_reader *rd)
 	for (i = VX_CLASS_D; i < subs; i += VX_CLASSES) {
 		struct vx_reader_sub *s = &rd->subs[i];
 
+		VX_BETWEEN_LOOKS();
 		s->limit = vx_load_acquire(&s->producer->head);
 		rd->behind_limit += s->pos != s->limit;
 	}
 	for (i = VX_CLASS_M; i < subs; i += VX_CLASSES) {
 		struct vx_reader_sub *s = &rd->subs[i];
 
+		VX_BETWEEN_LOOKS();
 		s->busy = vx_load_acquire(&s->producer->busy) != 0;
+		VX_BETWEEN_LOOKS();
 		s->visible = vx_load_acquire(&s->producer->head);
 		enqueue(rd, i);
 	}
 	for (i = VX_CLASS_D; i < subs; i += VX_CLASSES) {
 		struct vx_reader_sub *s = &rd->subs[i];
 
+		VX_BETWEEN_LOOKS();
 		s->visible = vx_load_acquire(&s->producer->head);
 		enqueue(rd, i);
 	}

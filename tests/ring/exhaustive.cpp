@@ -14,7 +14,7 @@ using vexfs::test::Ring;
 
 namespace {
 
-constexpr std::uint32_t kLen = 1304;  // two of these and one VX_REC_LOST fill a sub-ring of a page
+constexpr std::uint32_t kLen = 1352;  // two of these and one VX_REC_LOST fill a sub-ring of a page
 
 enum Step : unsigned {
     kStepM0, kStepM1, kStepD0, kStepD1, kStepCommit0, kStepCommit1, kStepRead, kStepRelease, kStepFlush, kSteps
