@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/format.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "journal/crc32c.hpp"
+
+namespace vexfs::journal {
+
+namespace {
+
+constexpr std::string_view kSuffix = ".vxj";
+constexpr std::size_t kDigits = 20;
+constexpr float kMillion = 1'000'000.0F;
+
+constexpr std::size_t align8(std::size_t n) {
+    return (n + 7) & ~std::size_t{7};
+}
+
+const std::byte* body_of(const EntryHeader& entry) {
+    return reinterpret_cast<const std::byte*>(&entry + 1);
+}
+
+// Bytes in front of the paths.
+std::size_t fixed_of(const EntryHeader& entry) {
+    return sizeof(entry) + entry.body_len + std::size_t{entry.uop_count} * sizeof(UserOp);
+}
+
+std::byte* put(std::byte* at, const void* data, std::size_t len) {
+    if (len != 0) {
+        std::memcpy(at, data, len);
+    }
+    return at + len;
+}
+
+bool record_is_whole(const EntryHeader& entry) {
+    const auto* record = reinterpret_cast<const vx_record*>(body_of(entry));
+    if (entry.body_len < sizeof(vx_record) || record->len != entry.body_len) {
+        return false;
+    }
+    if (record->type == VX_REC_EVENT) {
+        return vx_event_check(record, entry.body_len) == 0;
+    }
+    if (record->type != VX_REC_USER || record->op >= VX_UOP_COUNT ||
+        entry.body_len < sizeof(vx_user)) {
+        return false;
+    }
+    const auto* user = reinterpret_cast<const vx_user*>(record);
+    return user->event_len == entry.body_len - sizeof(vx_user) &&
+           vx_event_check(user + 1, user->event_len) == 0;
+}
+
+bool event_is_whole(const EntryHeader& entry) {
+    if (entry.uop_count > UserOps::kMax || entry.boundary >= kBoundaries ||
+        !record_is_whole(entry)) {
+        return false;
+    }
+    for (std::size_t i = 0; i < entry.uop_count; ++i) {
+        UserOp op;
+        std::memcpy(&op, body_of(entry) + entry.body_len + i * sizeof(op), sizeof(op));
+        if (op.op >= VX_UOP_COUNT || static_cast<unsigned>(op.subject) > 1 ||
+            static_cast<unsigned>(op.detail) >= kDetails) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool gap_is_whole(const EntryHeader& entry) {
+    if (entry.body_len != sizeof(GapBody) || entry.uop_count != 0 || entry.old_path_len != 0) {
+        return false;
+    }
+    const auto* gap = reinterpret_cast<const GapBody*>(body_of(entry));
+    return gap->to >= entry.seq - 1 && gap->to != ~std::uint64_t{0};
+}
+
+}  // namespace
+
+std::string segment_name(std::uint64_t first_seq) {
+    std::string digits = std::to_string(first_seq);
+    digits.insert(0, kDigits - digits.size(), '0');
+    return digits + std::string(kSuffix);
+}
+
+std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
+    if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) {
+        return std::nullopt;
+    }
+    std::uint64_t seq = 0;
+    const char* end = name.data() + kDigits;
+    const auto [at, err] = std::from_chars(name.data(), end, seq);
+    return err == std::errc() && at == end ? std::optional(seq) : std::nullopt;
+}
+
+SegmentHeader make_segment_header(const JournalId& id, const std::array<std::uint8_t, 16>& boot_id,
+                                  std::uint64_t first_seq, std::uint64_t real_ns) {
+    SegmentHeader header{};
+    header.magic = kMagic;
+    header.version = kVersion;
+    header.byte_order = kByteOrder;
+    header.header_len = sizeof(header);
+    header.journal = id.bytes;
+    header.boot_id = boot_id;
+    header.first_seq = first_seq;
+    header.created_real_ns = real_ns;
+    header.checksum = crc32c(0, &header, sizeof(header));
+    return header;
+}
+
+Status check_segment_header(const SegmentHeader& header) {
+    if (header.magic != kMagic) {
+        return Status::error(EBADMSG, "not a segment of a journal");
+    }
+    if (header.byte_order != kByteOrder) {
+        return Status::error(ENOTSUP, "written on a machine of the other byte order");
+    }
+    if (header.version != kVersion) {
+        return Status::error(ENOTSUP, "format version " + std::to_string(header.version) +
+                                          ", known here is " + std::to_string(kVersion));
+    }
+    SegmentHeader copy = header;
+    copy.checksum = 0;
+    if (header.header_len != sizeof(header) || crc32c(0, &copy, sizeof(copy)) != header.checksum) {
+        return Status::error(EBADMSG, "the segment's header is damaged");
+    }
+    return {};
+}
+
+EntryCodec::EntryCodec(const JournalId& id) : seed_(crc32c(0, id.bytes.data(), id.bytes.size())) {}
+
+std::uint32_t EntryCodec::checksum(const EntryHeader& entry) const {
+    const std::uint32_t crc = crc32c(seed_, &entry.len, sizeof(entry.len));
+    return crc32c(crc, &entry.seq, entry.len - offsetof(EntryHeader, seq));
+}
+
+void EntryCodec::seal(EntryHeader& entry) const {
+    entry.checksum = checksum(entry);
+}
+
+std::size_t EntryCodec::size_of(const EventView& event) {
+    return align8(sizeof(EntryHeader) + event.record->len + event.ops.size() * sizeof(UserOp) +
+                  std::min(event.path.size(), kPathMax) +
+                  std::min(event.old_path.size(), kPathMax));
+}
+
+std::size_t EntryCodec::size_of(const Gap& gap) {
+    return align8(sizeof(EntryHeader) + sizeof(GapBody) + std::min(gap.scope.size(), kScopeMax));
+}
+
+void EntryCodec::encode(const EventView& event, std::byte* out) const {
+    const std::string_view path = event.path.substr(0, kPathMax);
+    const std::string_view old_path = event.old_path.substr(0, kPathMax);
+    auto* entry = new (out) EntryHeader{};
+    entry->len = static_cast<std::uint32_t>(size_of(event));
+    entry->seq = event.seq;
+    entry->real_ns = event.real_ns;
+    entry->hash = event.hash;
+    entry->cause = event.cause;
+    entry->chain = event.chain;
+    entry->flags = (path.size() < event.path.size() ? kEntryPathCut : 0) |
+                   (old_path.size() < event.old_path.size() ? kEntryOldPathCut : 0);
+    entry->score = static_cast<std::uint32_t>(event.score * kMillion);
+    entry->kind = static_cast<std::uint16_t>(EntryKind::event);
+    entry->boundary = static_cast<std::uint8_t>(event.boundary);
+    entry->uop_count = static_cast<std::uint8_t>(event.ops.size());
+    entry->body_len = static_cast<std::uint16_t>(event.record->len);
+    entry->path_len = static_cast<std::uint16_t>(path.size());
+    entry->old_path_len = static_cast<std::uint16_t>(old_path.size());
+    std::byte* at = put(out + sizeof(*entry), event.record, event.record->len);
+    at = put(at, event.ops.begin(), event.ops.size() * sizeof(UserOp));
+    at = put(at, path.data(), path.size());
+    at = put(at, old_path.data(), old_path.size());
+    std::memset(at, 0, static_cast<std::size_t>(out + entry->len - at));
+    seal(*entry);
+}
+
+void EntryCodec::encode(const Gap& gap, std::byte* out) const {
+    const std::string_view scope = gap.scope.substr(0, kScopeMax);
+    auto* entry = new (out) EntryHeader{};
+    entry->len = static_cast<std::uint32_t>(size_of(gap));
+    entry->seq = gap.from;
+    entry->real_ns = gap.real_ns;
+    entry->kind = static_cast<std::uint16_t>(EntryKind::gap);
+    entry->body_len = sizeof(GapBody);
+    entry->path_len = static_cast<std::uint16_t>(scope.size());
+    GapBody body{};
+    body.to = gap.to;
+    body.mono_ns = gap.mono_ns;
+    body.reason = static_cast<std::uint16_t>(gap.reason);
+    std::byte* at = put(out + sizeof(*entry), &body, sizeof(body));
+    at = put(at, scope.data(), scope.size());
+    std::memset(at, 0, static_cast<std::size_t>(out + entry->len - at));
+    seal(*entry);
+}
+
+const EntryHeader* EntryCodec::entry_at(std::span<const std::byte> bytes) const {
+    if (bytes.size() < sizeof(EntryHeader)) {
+        return nullptr;
+    }
+    const auto* entry = reinterpret_cast<const EntryHeader*>(bytes.data());
+    if (entry->len < sizeof(*entry) || entry->len % 8 != 0 || entry->len > bytes.size() ||
+        entry->len > kEntryMax) {
+        return nullptr;
+    }
+    if (entry->seq == 0 || entry->body_len % 8 != 0 ||
+        align8(fixed_of(*entry) + entry->path_len + entry->old_path_len) != entry->len ||
+        checksum(*entry) != entry->checksum) {
+        return nullptr;
+    }
+    // The checksum says that these are the bytes that were written; that they can be believed is
+    // looked at all the same, because files can be made by anybody.
+    const bool whole =
+        entry->kind == static_cast<std::uint16_t>(EntryKind::event)
+            ? event_is_whole(*entry)
+            : entry->kind == static_cast<std::uint16_t>(EntryKind::gap) && gap_is_whole(*entry);
+    return whole ? entry : nullptr;
+}
+
+EventView decode_event(const EntryHeader& entry) {
+    EventView event;
+    event.seq = entry.seq;
+    event.real_ns = entry.real_ns;
+    event.record = reinterpret_cast<const vx_record*>(body_of(entry));
+    event.hash = entry.hash;
+    event.cause = entry.cause;
+    event.chain = entry.chain;
+    event.score = static_cast<float>(entry.score) / kMillion;
+    event.boundary = static_cast<Boundary>(entry.boundary);
+    const std::byte* at = body_of(entry) + entry.body_len;
+    for (unsigned i = 0; i < entry.uop_count; ++i, at += sizeof(UserOp)) {
+        UserOp op;
+        std::memcpy(&op, at, sizeof(op));
+        event.ops.push(op);
+    }
+    const auto* text = reinterpret_cast<const char*>(at);
+    event.path = {text, entry.path_len};
+    event.old_path = {text + entry.path_len, entry.old_path_len};
+    return event;
+}
+
+Gap decode_gap(const EntryHeader& entry) {
+    const auto* body = reinterpret_cast<const GapBody*>(body_of(entry));
+    Gap gap;
+    gap.from = entry.seq;
+    gap.to = body->to;
+    gap.real_ns = entry.real_ns;
+    gap.mono_ns = body->mono_ns;
+    gap.reason = static_cast<GapReason>(body->reason);
+    gap.scope = {reinterpret_cast<const char*>(body + 1), entry.path_len};
+    return gap;
+}
+
+std::uint64_t last_seq(const EntryHeader& entry) {
+    return entry.kind == static_cast<std::uint16_t>(EntryKind::gap)
+               ? reinterpret_cast<const GapBody*>(body_of(entry))->to
+               : entry.seq;
+}
+
+}  // namespace vexfs::journal

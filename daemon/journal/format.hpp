@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal's bytes. docs/events.md has a worked example.
+//
+// A journal is a directory of segments; a segment's file is named for the number of its first
+// entry, 20 decimal digits + ".vxj". A segment is a SegmentHeader, then entries, each a multiple of
+// 8 bytes long and in the order of their numbers:
+//
+//   event   EntryHeader, the kernel's record, userspace operations (4 bytes each), path, old path,
+//           zero bytes up to a multiple of 8
+//   gap     EntryHeader, GapBody, scope (path_len bytes), zero bytes up to a multiple of 8
+//
+// All numbers are in the machine's byte order (`byte_order` says which that was). An entry's
+// checksum is CRC32C over the journal id, its `len`, and its bytes from `seq` to its end: an entry
+// of another journal is not one of this. The numbers of a segment are dense, gaps included.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vexfs/cursor.hpp"
+#include "vexfs/event.hpp"
+#include "vexfs/status.hpp"
+
+namespace vexfs::journal {
+
+inline constexpr std::array<char, 8> kMagic = {'V', 'X', 'J', 'R', 'N', 'L', '0', '1'};
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kByteOrder = 0x01020304;
+
+// 128 bytes at the start of a segment.
+struct SegmentHeader {
+    std::array<char, 8> magic;
+    std::uint32_t version;
+    std::uint32_t byte_order;
+    std::uint32_t header_len;  // bytes: where the first entry begins
+    std::uint32_t checksum;    // CRC32C over the header with this field as 0
+    std::array<std::uint8_t, 16> journal;
+    std::array<std::uint8_t, 16> boot_id;  // mono_ns of two segments compare if these are equal
+    std::uint64_t first_seq;
+    std::uint64_t created_real_ns;
+    std::array<std::uint64_t, 7> reserved;  // 0
+};
+static_assert(sizeof(SegmentHeader) == 128);
+static_assert(offsetof(SegmentHeader, journal) == 24);
+static_assert(offsetof(SegmentHeader, first_seq) == 56);
+static_assert(offsetof(SegmentHeader, reserved) == 72);
+
+enum class EntryKind : std::uint16_t { event = 1, gap = 2 };
+
+inline constexpr std::uint32_t kEntryPathCut = 1U << 0;     // path was longer than kPathMax
+inline constexpr std::uint32_t kEntryOldPathCut = 1U << 1;  // old path was
+
+// 72 bytes.
+struct EntryHeader {
+    std::uint32_t len;       // bytes, this header included; multiple of 8
+    std::uint32_t checksum;  // CRC32C, see above
+    std::uint64_t seq;       // gap: the first lost number
+    std::uint64_t real_ns;
+    std::uint64_t hash;  // of an event: its context hash
+    std::uint64_t cause;
+    std::uint64_t chain;
+    std::uint32_t flags;    // kEntry*
+    std::uint32_t score;    // of an event: millionths
+    std::uint16_t kind;     // EntryKind
+    std::uint8_t boundary;  // Boundary
+    std::uint8_t uop_count;
+    std::uint16_t body_len;  // bytes of the record or GapBody; multiple of 8
+    std::uint16_t reserved16;
+    std::uint16_t path_len;
+    std::uint16_t old_path_len;
+    std::uint32_t reserved32;
+};
+static_assert(sizeof(EntryHeader) == 72);
+static_assert(offsetof(EntryHeader, seq) == 8);
+static_assert(offsetof(EntryHeader, flags) == 48);
+static_assert(offsetof(EntryHeader, kind) == 56);
+static_assert(offsetof(EntryHeader, path_len) == 64);
+
+// 24 bytes.
+struct GapBody {
+    std::uint64_t to;  // the last lost number; seq - 1: none is known to be lost
+    std::uint64_t mono_ns;
+    std::uint16_t reason;  // GapReason
+    std::uint16_t reserved16;
+    std::uint32_t reserved32;
+};
+static_assert(sizeof(GapBody) == 24);
+
+inline constexpr std::size_t kPathMax = 65'535;  // bytes of a path; longer ones are cut
+inline constexpr std::size_t kScopeMax = 4'096;
+// Bytes of the longest entry.
+inline constexpr std::size_t kEntryMax =
+    (sizeof(EntryHeader) + VX_RECORD_MAX + UserOps::kMax * sizeof(UserOp) + 2 * kPathMax + 7) &
+    ~std::size_t{7};
+static_assert(VX_RECORD_MAX <= 0xffff);
+
+// "00000000000000000001.vxj"
+std::string segment_name(std::uint64_t first_seq);
+// The number in such a name; nothing for any other name.
+std::optional<std::uint64_t> parse_segment_name(std::string_view name);
+
+SegmentHeader make_segment_header(const JournalId& id, const std::array<std::uint8_t, 16>& boot_id,
+                                  std::uint64_t first_seq, std::uint64_t real_ns);
+// EBADMSG: not a segment, or damaged; ENOTSUP: of another version or byte order.
+Status check_segment_header(const SegmentHeader& header);
+
+// Checksums of one journal's entries.
+class EntryCodec {
+  public:
+    explicit EntryCodec(const JournalId& id);
+
+    // Bytes that encode() will write.
+    static std::size_t size_of(const EventView& event);
+    static std::size_t size_of(const Gap& gap);
+    // Write one entry at `out`, which is aligned to 8 and has size_of() bytes.
+    void encode(const EventView& event, std::byte* out) const;
+    void encode(const Gap& gap, std::byte* out) const;
+
+    // The entry at the start of `bytes` (aligned to 8), or nullptr when there is none that is
+    // whole: length, checksum, and every length in it agree, and the record in it passes
+    // vx_event_check.
+    const EntryHeader* entry_at(std::span<const std::byte> bytes) const;
+
+  private:
+    [[nodiscard]] std::uint32_t checksum(const EntryHeader& entry) const;
+    void seal(EntryHeader& entry) const;
+
+    std::uint32_t seed_;
+};
+
+// What an entry that entry_at() returned says. The views point into it.
+EventView decode_event(const EntryHeader& entry);
+Gap decode_gap(const EntryHeader& entry);
+// The last number that the entry takes: its own, or the gap's `to`.
+std::uint64_t last_seq(const EntryHeader& entry);
+
+}  // namespace vexfs::journal

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/segment_reader.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace vexfs::journal {
+
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
+static_assert(kBufferBytes >= kEntryMax);
+
+// Bytes read, 0 at the end, or a negative errno.
+ssize_t pread_all(int fd, void* out, std::size_t len, std::uint64_t offset) {
+    std::size_t done = 0;
+    while (done < len) {
+        const ssize_t n = ::pread(fd, static_cast<char*>(out) + done, len - done,
+                                  static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        if (n == 0) {
+            break;
+        }
+        done += static_cast<std::size_t>(n);
+    }
+    return static_cast<ssize_t>(done);
+}
+
+}  // namespace
+
+Result<std::vector<std::uint64_t>> list_segments(int directory) {
+    const int fd = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return Status::from_errno(errno, "open journal directory");
+    }
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd), ::closedir);
+    if (dir == nullptr) {
+        const int err = errno;
+        ::close(fd);
+        return Status::from_errno(err, "read journal directory");
+    }
+    std::vector<std::uint64_t> found;
+    errno = 0;
+    while (const dirent* entry = ::readdir(dir.get())) {
+        if (const auto seq = parse_segment_name(entry->d_name)) {
+            found.push_back(*seq);
+        }
+    }
+    if (errno != 0) {
+        return Status::from_errno(errno, "read journal directory");
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq) {
+    const std::string name = segment_name(first_seq);
+    UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) {
+        return Status::from_errno(errno, "open segment " + name);
+    }
+    SegmentHeader header{};
+    const ssize_t n = pread_all(fd.get(), &header, sizeof(header), 0);
+    if (n < 0) {
+        return Status::from_errno(static_cast<int>(n), "read segment " + name);
+    }
+    if (n < static_cast<ssize_t>(sizeof(header))) {
+        return Status::error(EBADMSG, "segment " + name + ": shorter than its header");
+    }
+    if (Status status = check_segment_header(header); !status) {
+        return std::move(status).with_context("segment " + name);
+    }
+    if (header.first_seq != first_seq) {
+        return Status::error(EBADMSG, "segment " + name + ": its header has another number");
+    }
+    return SegmentReader(std::move(fd), header);
+}
+
+std::uint64_t SegmentReader::size() const {
+    struct stat st {};
+    return ::fstat(fd_.get(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+std::span<const std::byte> SegmentReader::buffered() const {
+    if (position_ < buffer_at_ || position_ >= buffer_at_ + buffer_len_) {
+        return {};
+    }
+    const std::size_t skip = position_ - buffer_at_;
+    return {reinterpret_cast<const std::byte*>(buffer_.data()) + skip, buffer_len_ - skip};
+}
+
+// Reads anew from the position on. False: no more than before.
+bool SegmentReader::fill() {
+    const std::size_t before = buffered().size();
+    buffer_.resize(kBufferBytes / sizeof(std::uint64_t));
+    const ssize_t n = pread_all(fd_.get(), buffer_.data(), kBufferBytes, position_);
+    buffer_at_ = position_;
+    buffer_len_ = n > 0 ? static_cast<std::size_t>(n) : 0;
+    if (n < 0) {
+        status_ = Status::from_errno(static_cast<int>(n), "read journal");
+    }
+    return buffer_len_ > before;
+}
+
+const EntryHeader* SegmentReader::peek() {
+    status_ = {};
+    const EntryHeader* entry = codec_.entry_at(buffered());
+    if (entry == nullptr) {
+        // Too little of it is in the buffer, or it has become whole since.
+        fill();
+        entry = codec_.entry_at(buffered());
+    }
+    return entry;
+}
+
+bool SegmentReader::resync(std::uint64_t from) {
+    const std::uint64_t start = position_;
+    const std::uint64_t end = size();
+    for (position_ += 8; position_ + sizeof(EntryHeader) <= end; position_ += 8) {
+        std::span<const std::byte> bytes = buffered();
+        if (bytes.size() < kEntryMax && buffer_at_ + buffer_len_ < end) {
+            fill();
+            bytes = buffered();
+        }
+        const EntryHeader* entry = codec_.entry_at(bytes);
+        if (entry != nullptr && entry->seq >= from) {
+            return true;
+        }
+    }
+    position_ = start;
+    buffer_len_ = 0;
+    return false;
+}
+
+}  // namespace vexfs::journal

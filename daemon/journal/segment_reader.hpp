@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// SegmentReader: the entries of one segment, in order, also while it is being written.
+//
+// Reads with pread into a buffer and not through a mapping: a segment can become shorter (a write
+// that failed is taken back), and a mapping would then kill the reader.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "journal/format.hpp"
+#include "vexfs/status.hpp"
+
+namespace vexfs::journal {
+
+// First numbers of the segments in a directory, ascending.
+Result<std::vector<std::uint64_t>> list_segments(int directory);
+
+class SegmentReader {
+  public:
+    // Opens the segment that begins with `first_seq`. Errors: those of openat(), and of
+    // check_segment_header().
+    static Result<SegmentReader> open(int directory, std::uint64_t first_seq);
+
+    [[nodiscard]] const SegmentHeader& header() const { return header_; }
+    [[nodiscard]] JournalId journal() const { return {header_.journal}; }
+
+    // The entry at the position, or nullptr: no whole one is there (now). Good until the next call
+    // of anything here.
+    const EntryHeader* peek();
+    // Moves behind the entry that peek() returned.
+    void advance(const EntryHeader& entry) { position_ += entry.len; }
+
+    // Looks for the next whole entry behind the position whose number is at least `from`, and moves
+    // there. False: there is none, and the position is what it was.
+    bool resync(std::uint64_t from);
+
+    [[nodiscard]] std::uint64_t position() const { return position_; }
+    // Bytes of the file now; 0 when it cannot be asked.
+    [[nodiscard]] std::uint64_t size() const;
+    // Why the last peek() could not read; ok when it is only that nothing is there.
+    [[nodiscard]] const Status& status() const { return status_; }
+
+  private:
+    SegmentReader(UniqueFd fd, const SegmentHeader& header)
+        : fd_(std::move(fd)), header_(header), codec_({header.journal}) {}
+    [[nodiscard]] std::span<const std::byte> buffered() const;
+    bool fill();
+
+    UniqueFd fd_;
+    SegmentHeader header_;
+    EntryCodec codec_;
+    Status status_;
+    std::uint64_t position_ = sizeof(SegmentHeader);
+    std::vector<std::uint64_t> buffer_;  // words: entries are aligned to 8
+    std::uint64_t buffer_at_ = 0;        // position of its first byte
+    std::size_t buffer_len_ = 0;         // bytes that are filled
+};
+
+}  // namespace vexfs::journal
