@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vexfs/reader.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/fd.hpp"
+#include "journal/segment_reader.hpp"
+
+namespace vexfs {
+
+using journal::EntryHeader;
+using journal::SegmentReader;
+
+class Reader::Impl {
+  public:
+    Impl(std::string path, UniqueFd directory)
+        : path_(std::move(path)), directory_(std::move(directory)) {}
+
+    Status start();
+    Status seek(std::uint64_t seq);
+    Status seek_end();
+    Result<Item> next();
+    Result<Wake> wait(int stop_fd, int timeout_ms);
+    Result<int> wait_fd();
+
+    JournalId id;
+    EventView event;
+    Gap gap;
+    std::uint64_t expected = 1;  // the next number
+
+  private:
+    Status open_segment(std::uint64_t first_seq);
+    Result<std::uint64_t> following_segment() const;
+    Result<bool> step();
+    Item take(const EntryHeader& entry);
+    Item lost_before(std::uint64_t seq);
+
+    std::string path_;
+    UniqueFd directory_;
+    UniqueFd inotify_;
+    std::optional<SegmentReader> segment_;
+    GapReason jump_ = GapReason::damaged;  // what a jump in the numbers means
+};
+
+Status Reader::Impl::open_segment(std::uint64_t first_seq) {
+    Result<SegmentReader> segment = SegmentReader::open(directory_.get(), first_seq);
+    if (!segment) {
+        return segment.status();
+    }
+    if (!id.is_nil() && segment->journal() != id) {
+        return Status::error(
+            EBADMSG, "segment " + journal::segment_name(first_seq) + " belongs to another journal");
+    }
+    id = segment->journal();
+    segment_.emplace(std::move(*segment));
+    return {};
+}
+
+Status Reader::Impl::start() {
+    return seek(0);
+}
+
+// Goes behind `seq`, to the segment that can have the next number.
+Status Reader::Impl::seek(std::uint64_t seq) {
+    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
+    if (!segments) {
+        return segments.status();
+    }
+    if (segments->empty()) {
+        return Status::error(ENOENT, path_ + " holds no journal: has vexfsd written one there?");
+    }
+    const auto after = std::upper_bound(segments->begin(), segments->end(), seq + 1);
+    const std::uint64_t first = after == segments->begin() ? *after : *(after - 1);
+    if (Status status = open_segment(first); !status) {
+        return status;
+    }
+    expected = seq + 1;
+    jump_ = first > expected ? GapReason::expired : GapReason::damaged;
+    if (seq == 0) {
+        expected = std::max(expected, first);  // the oldest that is kept: nothing was promised
+        return {};
+    }
+    // Read on until the number is behind us, so that a cursor from the future is noticed.
+    std::uint64_t reached = first;
+    for (;;) {
+        const EntryHeader* entry = segment_->peek();
+        if (entry == nullptr) {
+            const Result<bool> more = step();
+            if (!more) {
+                return more.status();
+            }
+            if (*more) {
+                continue;
+            }
+            return reached > seq ? Status()
+                                 : Status::error(EINVAL,
+                                                 "the cursor is ahead of the journal, "
+                                                 "whose last event is number " +
+                                                     std::to_string(reached - 1));
+        }
+        if (journal::last_seq(*entry) > seq) {
+            return {};
+        }
+        reached = std::max(reached, journal::last_seq(*entry) + 1);
+        segment_->advance(*entry);
+    }
+}
+
+Status Reader::Impl::seek_end() {
+    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
+    if (!segments) {
+        return segments.status();
+    }
+    if (segments->empty()) {
+        return Status::error(ENOENT, path_ + " holds no journal");
+    }
+    if (Status status = open_segment(segments->back()); !status) {
+        return status;
+    }
+    expected = segments->back();
+    for (;;) {
+        while (const EntryHeader* entry = segment_->peek()) {
+            expected = journal::last_seq(*entry) + 1;
+            segment_->advance(*entry);
+        }
+        const Result<bool> more = step();
+        if (!more) {
+            return more.status();
+        }
+        if (!*more) {
+            return {};
+        }
+    }
+}
+
+// The first number of the segment behind this one; 0: there is none.
+Result<std::uint64_t> Reader::Impl::following_segment() const {
+    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
+    if (!segments) {
+        return segments.status();
+    }
+    const auto after =
+        std::upper_bound(segments->begin(), segments->end(), segment_->header().first_seq);
+    return after == segments->end() ? 0 : *after;
+}
+
+// There is no whole entry at the position: looks whether there is one further on. False: not now.
+Result<bool> Reader::Impl::step() {
+    if (!segment_->status()) {
+        return segment_->status();
+    }
+    // The order matters: the next segment is made when this one is complete, so what is not there
+    // now although the next one is will never be.
+    const Result<std::uint64_t> following = following_segment();
+    if (!following) {
+        return following.status();
+    }
+    if (segment_->peek() != nullptr) {
+        return true;
+    }
+    const bool rest = segment_->position() < segment_->size();
+    if (rest && segment_->resync(expected)) {
+        return true;
+    }
+    if (*following == 0) {
+        return false;
+    }
+    const Status status = open_segment(*following);
+    return status.ok() ? Result<bool>(true) : Result<bool>(status);
+}
+
+Reader::Item Reader::Impl::lost_before(std::uint64_t seq) {
+    gap = Gap();
+    gap.from = expected;
+    gap.to = seq - 1;
+    gap.reason = jump_;
+    expected = seq;
+    jump_ = GapReason::damaged;
+    return Item::gap;
+}
+
+Reader::Item Reader::Impl::take(const EntryHeader& entry) {
+    if (entry.seq > expected) {
+        return lost_before(entry.seq);  // and this entry at the next call
+    }
+    const std::uint64_t last = journal::last_seq(entry);
+    segment_->advance(entry);
+    if (entry.kind == static_cast<std::uint16_t>(journal::EntryKind::gap)) {
+        gap = journal::decode_gap(entry);
+        gap.from = std::max(gap.from, expected);  // the cursor may stand inside it
+        expected = last + 1;
+        return Item::gap;
+    }
+    event = journal::decode_event(entry);
+    expected = last + 1;
+    return Item::event;
+}
+
+Result<Reader::Item> Reader::Impl::next() {
+    for (;;) {
+        const EntryHeader* entry = segment_->peek();
+        if (entry == nullptr) {
+            const Result<bool> more = step();
+            if (!more) {
+                return more.status();
+            }
+            if (!*more) {
+                return Item::end;
+            }
+        } else if (journal::last_seq(*entry) + 1 < expected ||
+                   (journal::last_seq(*entry) + 1 == expected && entry->seq != expected)) {
+            segment_->advance(*entry);  // behind us already
+        } else {
+            return take(*entry);
+        }
+    }
+}
+
+Result<int> Reader::Impl::wait_fd() {
+    if (!inotify_) {
+        UniqueFd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        if (!fd || ::inotify_add_watch(fd.get(), path_.c_str(),
+                                       IN_MODIFY | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
+            return Status::from_errno(errno, "watch journal directory " + path_);
+        }
+        inotify_ = std::move(fd);
+    }
+    return inotify_.get();
+}
+
+Result<Reader::Wake> Reader::Impl::wait(int stop_fd, int timeout_ms) {
+    if (!inotify_) {
+        const Result<int> made = wait_fd();
+        // What came before the watch is not reported by it: the caller looks once more.
+        return made ? Result<Wake>(Wake::written) : Result<Wake>(made.status());
+    }
+    std::array<pollfd, 2> fds{{{inotify_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+    const int ready = ::poll(fds.data(), fds.size(), timeout_ms);
+    if (ready < 0 && errno != EINTR) {
+        return Status::from_errno(errno, "wait for the journal");
+    }
+    if (ready <= 0) {
+        return ready == 0 ? Wake::timeout : Wake::written;
+    }
+    if (fds[1].revents != 0) {
+        return Wake::stopped;
+    }
+    alignas(inotify_event) std::array<char, 4096> news;
+    while (::read(inotify_.get(), news.data(), news.size()) > 0) {
+    }
+    return Wake::written;
+}
+
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+Result<Reader> Reader::open(const std::string& directory) {
+    UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) {
+        return Status::from_errno(errno, "open journal " + directory);
+    }
+    auto impl = std::make_unique<Impl>(directory, std::move(fd));
+    if (Status status = impl->start(); !status) {
+        return std::move(status).with_context("open journal " + directory);
+    }
+    return Reader(std::move(impl));
+}
+
+const JournalId& Reader::journal() const {
+    return impl_->id;
+}
+Status Reader::seek(const Cursor& cursor) {
+    if (cursor.journal != impl_->id) {
+        return Status::error(EINVAL, "the cursor belongs to journal " + cursor.journal.text() +
+                                         ", this is " + impl_->id.text());
+    }
+    return impl_->seek(cursor.seq);
+}
+Status Reader::seek_start() {
+    return impl_->seek(0);
+}
+Status Reader::seek_end() {
+    return impl_->seek_end();
+}
+Result<Reader::Item> Reader::next() {
+    return impl_->next();
+}
+const EventView& Reader::event() const {
+    return impl_->event;
+}
+const Gap& Reader::gap() const {
+    return impl_->gap;
+}
+Cursor Reader::cursor() const {
+    return {impl_->id, impl_->expected - 1};
+}
+Result<Reader::Wake> Reader::wait(int stop_fd, int timeout_ms) {
+    return impl_->wait(stop_fd, timeout_ms);
+}
+Result<int> Reader::wait_fd() {
+    return impl_->wait_fd();
+}
+
+}  // namespace vexfs
