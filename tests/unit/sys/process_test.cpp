@@ -40,6 +40,7 @@ Outcome run_in_background(F daemon) {
     REQUIRE(shell >= 0);
     if (shell == 0) {
         ::dup2(writer.get(), STDERR_FILENO);
+        writer.reset();  // or a daemon that goes on would keep the pipe open
         auto background = Background::enter();
         if (!background) {
             ::_exit(99);
