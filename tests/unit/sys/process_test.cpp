@@ -16,6 +16,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/log.hpp"
 #include "support/catch.hpp"
 #include "sys/background.hpp"
 #include "sys/notify.hpp"
@@ -40,6 +41,7 @@ Outcome run_in_background(F daemon) {
     REQUIRE(shell >= 0);
     if (shell == 0) {
         ::dup2(writer.get(), STDERR_FILENO);
+        log_setup("info").ignore();
         writer.reset();  // or a daemon that goes on would keep the pipe open
         auto background = Background::enter();
         if (!background) {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Doctor: looks at the system from outside, without the daemon's help, and names for each problem
+// the one command that repairs it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/status.hpp"
+#include "control/client.hpp"
+#include "control/protocol.hpp"
+
+namespace vexfs {
+
+enum class Severity {
+    ok,
+    note,     // worth knowing
+    warning,  // works, but not fully: degraded
+    problem,  // does not work
+};
+
+struct Finding {
+    std::string check;  // short and stable: "module", "socket", "mount /mnt/data"
+    Severity severity = Severity::ok;
+    std::string message;  // one sentence
+    std::string repair;   // one shell command; empty when there is nothing to repair
+};
+
+// The outside world as the checks see it; tests hand in another.
+struct DoctorWorld {
+    std::string root;  // in front of /sys, /proc, /dev; empty: the real ones
+    std::string socket = kDefaultSocketPath;
+    std::string version;  // of this vexctl, which the module's should equal
+
+    // 0 or a positive errno. `path` with root in front.
+    std::function<int(const std::string& path, struct stat& info)> stat;
+    // 0 or a positive errno, ETIMEDOUT when the file system behind the mount point does not answer.
+    std::function<int(const std::string& mountpoint)> probe_mount;
+    // The daemon's answer to {"cmd":"status"}.
+    std::function<Result<ControlAnswer>(const std::string& socket)> ask_status;
+};
+
+DoctorWorld real_world(const std::string& socket);
+
+// All checks, in the order in which problems depend on each other.
+std::vector<Finding> examine(const DoctorWorld& world);
+
+Severity worst(const std::vector<Finding>& findings);
+const char* severity_name(Severity severity);
+Json findings_json(const std::vector<Finding>& findings);
+
+// For commands that are shown: `text` as one word of a shell.
+std::string shell_quote(const std::string& text);
+
+}  // namespace vexfs
