@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/pipeline.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+
+namespace vexfs {
+
+Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock, const Config& config)
+    : store_(store), paths_(paths), clock_(clock), config_(config) {}
+
+void Pipeline::add_source(std::unique_ptr<Source> source) { sources_.push_back(std::move(source)); }
+
+bool Pipeline::turn() {
+    counters_.turns++;
+    if (stuck_ || broken_ || (held_.event || held_.gap ? !store_held() : false)) {
+        return false;
+    }
+    unsigned read = 0;
+    for (auto& source : sources_) {
+        source->awake();
+        read += drain(*source);
+        if (stuck_) {
+            return false;
+        }
+    }
+    return finish_turn() && !stuck_ && !broken_ && read != 0;
+}
+
+// Writes the batch, gives the rings' room back, sends what is pushed; then sleeps if nothing is left. Returns whether
+// the loop must come back at once.
+bool Pipeline::finish_turn() {
+    if (Status status = store_.flush(); !status) {
+        get_stuck(status);
+        return false;
+    }
+    for (auto& source : sources_) {
+        vx_reader_release(&source->reader());
+    }
+    if (push_ != nullptr) {
+        if (Status status = push_->flush(); !status) {
+            counters_.push_errors++;
+            spdlog::warn("{}", status.message());
+        }
+    }
+    bool idle = true;
+    for (auto& source : sources_) {
+        if (vx_reader_loss_pending(&source->reader())) {
+            source->barrier().ignore();  // a failure shows as the loss staying pending, and in the kernel's log
+        }
+        idle = source->sleep() && idle;
+    }
+    if (idle && !syncs_.empty()) {
+        const Status synced = store_.sync();
+        for (auto& done : std::exchange(syncs_, {})) {
+            done(synced);
+        }
+    }
+    return !idle;
+}
+
+unsigned Pipeline::drain(Source& source) {
+    vx_item item;
+    unsigned n = 0;
+    while (n < config_.batch && !stuck_ && vx_reader_next(&source.reader(), &item) != VX_ITEM_NONE) {
+        if (item.kind == VX_ITEM_BROKEN) {
+            broken_ = true;
+            spdlog::critical("the ring holds something that cannot be; reading stops. Restart vexfsd");
+            break;
+        }
+        n++;
+        if (!take(source, item)) {
+            break;
+        }
+    }
+    return n;
+}
+
+bool Pipeline::take(Source& source, const vx_item& item) {
+    switch (item.kind) {
+        case VX_ITEM_EVENT:
+            return take_event(source, *item.record);
+        case VX_ITEM_DIR:
+            counters_.directories++;
+            paths_.announce(*reinterpret_cast<const vx_dir*>(item.record));
+            return true;
+        case VX_ITEM_LOST:
+            return item.cls == VX_CLASS_M || take_gap(source, item);
+        default:
+            return take_gap(source, item);
+    }
+}
+
+bool Pipeline::take_gap(Source& source, const vx_item& item) {
+    Gap& gap = held_.lost;
+    gap = Gap{};
+    gap.from = store_.next_seq();
+    gap.to = gap.from + item.count - 1;
+    gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
+    gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
+    gap.reason = GapReason::ring_full;
+    scope_ = item.cls == VX_CLASS_M ? std::string("class M") : fmt::format("class D, producer {}", item.producer);
+    gap.scope = scope_;
+    counters_.gaps++;
+    counters_.lost += item.count;
+    held_.gap = true;
+    if (on_gap_) {
+        on_gap_(gap);
+    }
+    return store_held();
+}
+
+const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {
+    if (mounts_.empty() || record.type != VX_REC_EVENT) {
+        return record;
+    }
+    auto it = mounts_.find(reinterpret_cast<const vx_event&>(record).fsid);
+    if (it == mounts_.end()) {
+        return record;
+    }
+    copy_.resize(record.len / sizeof(std::uint64_t));
+    std::memcpy(copy_.data(), &record, record.len);
+    reinterpret_cast<vx_event*>(copy_.data())->fsid = it->second;
+    boundary = Boundary::fuse;
+    return *reinterpret_cast<const vx_record*>(copy_.data());
+}
+
+bool Pipeline::take_event(Source& source, const vx_record& record) {
+    EventView& view = held_.view;
+    view = EventView{};
+    Boundary boundary = source.boundary();
+    const vx_record& stored = under_backing(record, boundary);
+    translator_.translate(stored, boundary, view);
+    view.seq = store_.next_seq();
+    view.real_ns = record.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
+    if (record.type == VX_REC_EVENT) {
+        // Paths and directories by the file system that the event came from: a mount has paths of its own.
+        const auto& event = reinterpret_cast<const vx_event&>(record);
+        if (event.rec.op != VX_OP_DIR_DELETE) {
+            follow_directories(event, record.ticket);
+        }
+        find_path(event, view);
+        if (event.rec.op == VX_OP_DIR_DELETE) {
+            follow_directories(event, record.ticket);
+        }
+    }
+    held_.event = true;
+    return store_held();
+}
+
+// The old path of a directory's rename is looked up by its old parent and name, so it does not matter that the map
+// holds the new place already.
+void Pipeline::find_path(const vx_event& event, EventView& view) {
+    const ObjectKey parent{event.fsid, event.parent_ino, event.parent_gen};
+    const ObjectKey self{event.fsid, event.ino, event.gen};
+    const std::string_view name(vx_event_name(&event), event.name_len);
+    const bool known = event.parent_ino != 0 ? paths_.path(parent, name, path_) : paths_.path(self, {}, path_);
+    counters_.no_path += !known && event.ino != 0;
+    view.path = path_;
+    if (const vx_rename* rename = vx_event_rename_const(&event); rename != nullptr) {
+        const ObjectKey old_parent{event.fsid, rename->old_parent_ino, rename->old_parent_gen};
+        paths_.path(old_parent, {vx_event_name2(&event), event.name2_len}, old_path_);
+        view.old_path = old_path_;
+    }
+}
+
+void Pipeline::follow_directories(const vx_event& event, std::uint64_t ticket) {
+    if ((event.flags & VX_F_DIRECTORY) == 0 || event.error != 0) {
+        return;
+    }
+    const ObjectKey self{event.fsid, event.ino, event.gen};
+    const ObjectKey parent{event.fsid, event.parent_ino, event.parent_gen};
+    const std::string_view name(vx_event_name(&event), event.name_len);
+    if (event.rec.op == VX_OP_DIR_CREATE || event.rec.op == VX_OP_FILE_RENAME) {
+        paths_.place(self, parent, name, ticket);
+    } else if (event.rec.op == VX_OP_DIR_DELETE) {
+        paths_.forget(self);
+    }
+}
+
+// Appends what was read last; writes the batch when it is full. False: the store is stuck, and the item waits in held_
+// (its record stays in the ring, which is not released before the next flush).
+bool Pipeline::store_held() {
+    for (int attempt = 0; attempt < 2; attempt++) {
+        const Status status = held_.event ? store_.append(held_.view) : store_.append(held_.lost);
+        if (status) {
+            if (held_.event) {
+                publish(held_.view);
+            }
+            held_.event = held_.gap = false;
+            return true;
+        }
+        if (status.code() != ENOBUFS) {
+            get_stuck(status);
+            return false;
+        }
+        if (Status flushed = store_.flush(); !flushed) {
+            get_stuck(flushed);
+            return false;
+        }
+    }
+    get_stuck(Status::error(ENOBUFS, "an event is longer than the store's batch"));
+    return false;
+}
+
+void Pipeline::publish(const EventView& view) {
+    counters_.events++;
+    counters_.score_min = view.score < counters_.score_min ? view.score : counters_.score_min;
+    for (const UserOp& op : view.ops) {
+        counters_.by_uop[op.op]++;
+    }
+    if (!view.pushed()) {
+        counters_.by_op[view.op()]++;
+        counters_.units[view.op()] += view.ops.size();
+        const std::uint32_t mask = view.ops.mask() & config_.pushback;
+        if (push_ != nullptr && mask != 0) {
+            const PushUnit unit{.uop_mask = mask, .user_data = view.seq, .chain = view.chain, .flags = 0};
+            if (Status status = push_->add(view.event(), unit); !status) {
+                counters_.push_errors++;
+            }
+        }
+    }
+    for (auto& subscriber : subscribers_) {
+        subscriber(view);
+    }
+}
+
+void Pipeline::get_stuck(const Status& status) {
+    if (!stuck_) {
+        spdlog::error("{}: reading stops until it can be written; what the ring cannot hold will be lost and counted",
+                      status.message());
+    }
+    stuck_ = true;
+    stuck_reason_ = status.message();
+    counters_.store_errors++;
+}
+
+void Pipeline::sync(std::function<void(const Status&)> done) {
+    if (stuck_ || broken_) {
+        done(Status::error(EIO, stuck_ ? stuck_reason_ : "the ring is broken"));
+        return;
+    }
+    for (auto& source : sources_) {
+        if (Status status = source->barrier(); !status) {
+            done(status);
+            return;
+        }
+        source->awake();
+    }
+    syncs_.push_back(std::move(done));
+}
+
+std::uint64_t Pipeline::backlog_bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& source : sources_) {
+        sum += vx_reader_backlog(&source->reader());
+    }
+    return sum;
+}
+
+}  // namespace vexfs

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pipeline: from the rings to the event store, on one thread, in one direction.
+//
+//   ring -> directory map, path -> translate -> store -> pushback, subscribers
+//
+// turn() is called by the event loop before it waits. It reads what the rings hold, in place, writes it to the store
+// with one write a batch, and only then gives the room in the ring back: when the store can not take it (disk full)
+// nothing is dropped here; the ring fills, and what it then loses is counted there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "journal/store.hpp"
+#include "paths/directory_map.hpp"
+#include "pipeline/source.hpp"
+#include "pushback/push_ring.hpp"
+#include "translate/translate.hpp"
+
+namespace vexfs {
+
+struct PipelineCounters {
+    std::uint64_t events = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t gaps = 0;
+    std::uint64_t directories = 0;    // VX_REC_DIR records
+    std::uint64_t no_path = 0;        // events whose path is not known
+    std::uint64_t turns = 0;
+    std::uint64_t store_errors = 0;
+    std::uint64_t push_errors = 0;
+    double score_min = 1.0;           // context that survived translation: below 1.0 is a bug
+    std::array<std::uint64_t, VX_OP_COUNT> by_op{};
+    std::array<std::uint64_t, VX_OP_COUNT> units{};   // userspace operations that came of each
+    std::array<std::uint64_t, VX_UOP_COUNT> by_uop{};
+};
+
+class Pipeline {
+  public:
+    struct Config {
+        unsigned batch = 4096;         // items of one source in one turn
+        std::uint32_t pushback = 0;    // bit n: userspace operation n is pushed to the kernel
+    };
+    using Subscriber = std::function<void(const EventView&)>;
+
+    Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock, const Config& config);
+
+    void add_source(std::unique_ptr<Source> source);
+    // `ring` outlives the pipeline; nullptr: nothing is pushed.
+    void set_push_ring(PushRing* ring) { push_ = ring; }
+    // Events of the file system `mount_fsid` are those of a FUSE mount: their objects are named by the backing
+    // file system `backing_fsid`, and their boundary is fuse.
+    void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) { mounts_[mount_fsid] = backing_fsid; }
+    // Called with every event, on the pipeline's thread; must not block.
+    void subscribe(Subscriber subscriber) { subscribers_.push_back(std::move(subscriber)); }
+    // Called with every gap.
+    void on_gap(std::function<void(const Gap&)> fn) { on_gap_ = std::move(fn); }
+
+    // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is stuck.
+    bool turn();
+
+    // Calls `done` when all that happened before this call has been read, stored and synced (or with the error).
+    void sync(std::function<void(const Status&)> done);
+
+    // The store can't be written: back-pressure. turn() does nothing until retry().
+    [[nodiscard]] bool stuck() const { return stuck_; }
+    [[nodiscard]] const std::string& stuck_reason() const { return stuck_reason_; }
+    void retry() { stuck_ = false; }
+
+    [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
+    [[nodiscard]] std::uint64_t backlog_bytes() const;
+    // Something in a ring could not be: the source is not read any more.
+    [[nodiscard]] bool broken() const { return broken_; }
+
+  private:
+    // What was read from a ring and does not fit the store's batch: taken up again after a flush.
+    struct Held {
+        bool event = false;
+        bool gap = false;
+        EventView view;
+        Gap lost;
+    };
+
+    unsigned drain(Source& source);
+    bool take(Source& source, const vx_item& item);
+    bool take_event(Source& source, const vx_record& record);
+    bool take_gap(Source& source, const vx_item& item);
+    const vx_record& under_backing(const vx_record& record, Boundary& boundary);
+    void find_path(const vx_event& event, EventView& view);
+    void follow_directories(const vx_event& event, std::uint64_t ticket);
+    bool store_held();
+    void publish(const EventView& view);
+    bool finish_turn();
+    void get_stuck(const Status& status);
+
+    journal::Store& store_;
+    DirectoryMap& paths_;
+    const Clock& clock_;
+    Config config_;
+    PushRing* push_ = nullptr;
+    translate::Translator translator_;
+    std::vector<std::unique_ptr<Source>> sources_;
+    std::vector<Subscriber> subscribers_;
+    std::function<void(const Gap&)> on_gap_;
+    std::unordered_map<std::uint64_t, std::uint64_t> mounts_;
+    std::vector<std::function<void(const Status&)>> syncs_;
+    PipelineCounters counters_;
+    Held held_;
+    std::string path_;
+    std::string old_path_;
+    std::string scope_;
+    std::vector<std::uint64_t> copy_;  // of a record whose fsid is replaced
+    std::string stuck_reason_;
+    bool stuck_ = false;
+    bool broken_ = false;
+};
+
+}  // namespace vexfs

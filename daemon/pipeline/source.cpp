@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/source.hpp"
+
+namespace vexfs {
+
+Result<std::unique_ptr<Source>> Source::create(const SourceConfig& config) {
+    std::unique_ptr<Source> self(new Source);
+    if (config.ring.size() < sizeof(vx_ring_header)) {
+        return Status::error(EINVAL, "the ring's mapping is too short");
+    }
+    const auto* header = reinterpret_cast<const vx_ring_header*>(config.ring.data());
+    if (header->producers > VX_PRODUCERS_MAX) {
+        return Status::error(EINVAL, "the ring claims more producers than there can be");
+    }
+    self->scratch_.resize(vx_reader_scratch(header->producers) / sizeof(std::uint64_t) + 1);
+    const int error = vx_reader_init(&self->reader_, config.ring.data(), config.ring.size(), config.consumer,
+                                     self->scratch_.data(), 1);
+    if (error != 0) {
+        return Status::from_errno(error, "read the ring");
+    }
+    self->boundary_ = config.boundary;
+    self->barrier_ = config.barrier;
+    return self;
+}
+
+bool Source::sleep() {
+    if (!asleep_) {
+        asleep_ = vx_reader_sleep(&reader_, 1) != 0;
+    }
+    return asleep_;
+}
+
+void Source::awake() {
+    if (asleep_) {
+        vx_reader_awake(&reader_);
+        asleep_ = false;
+    }
+}
+
+}  // namespace vexfs

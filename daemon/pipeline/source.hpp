@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: one ring that the pipeline reads, the kernel's or the FUSE workers'. Same code, same records.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/status.hpp"
+#include "ring_reader.h"
+#include "vexfs/event.hpp"
+
+namespace vexfs {
+
+struct SourceConfig {
+    std::span<const std::byte> ring;      // the ring's mapping
+    void* consumer = nullptr;             // the consumer's mapping
+    Boundary boundary = Boundary::kernel; // what its events are said to come from
+    std::function<Status()> barrier;      // writes pending losses out
+};
+
+class Source {
+  public:
+    // EPROTO, EINVAL: see vx_reader_init.
+    static Result<std::unique_ptr<Source>> create(const SourceConfig& config);
+
+    vx_reader& reader() { return reader_; }
+    [[nodiscard]] const vx_reader& reader() const { return reader_; }
+    [[nodiscard]] Boundary boundary() const { return boundary_; }
+    // CLOCK_REALTIME - CLOCK_MONOTONIC of the ring.
+    [[nodiscard]] std::int64_t real_offset_ns() const { return reader_.header->real_offset_ns; }
+
+    // Writes pending losses out, so that the reader finds them.
+    Status barrier() { return barrier_(); }
+
+    // Goes to sleep if there is nothing to read. True: the ring's wakeup will come. False: read on.
+    bool sleep();
+    // No wakeups are wanted from here on.
+    void awake();
+
+  private:
+    Source() = default;
+
+    vx_reader reader_{};
+    std::vector<std::uint64_t> scratch_;
+    Boundary boundary_ = Boundary::kernel;
+    std::function<Status()> barrier_;
+    bool asleep_ = false;
+};
+
+}  // namespace vexfs

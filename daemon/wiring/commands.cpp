@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wiring/commands.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "config/name_list.hpp"
+#include "wiring/daemon.hpp"
+
+namespace vexfs {
+
+void Commands::add_to(ControlServer& server) {
+    using Method = void (Commands::*)(const Json&, const Reply&);
+    const std::pair<const char*, Method> table[] = {
+        {"status", &Commands::status},         {"stats", &Commands::stats},
+        {"sync", &Commands::sync},             {"watch_add", &Commands::watch_add},
+        {"watch_remove", &Commands::watch_remove}, {"watch_list", &Commands::watch_list},
+    };
+    for (const auto& [name, method] : table) {
+        server.add(name, [this, method = method](const Json& request, const Reply& reply) {
+            (this->*method)(request, reply);
+        });
+    }
+}
+
+void Commands::status(const Json&, const Reply& reply) {
+    const std::vector<std::string> reasons = daemon_.degraded();
+    Json out;
+    out["state"] = reasons.empty() ? "ok" : "degraded";
+    out["degraded"] = reasons;
+    out["daemon"] = {{"version", VEXFS_VERSION},
+                     {"pid", ::getpid()},
+                     {"uptime_s", (daemon_.clock_.mono_ns() - daemon_.started_ns_) / 1'000'000'000},
+                     {"source", daemon_.channel_ ? "kernel" : "fuse"}};
+    out["stream"] = stream();
+    out["journal"] = journal();
+    if (daemon_.channel_) {
+        out["channel"] = channel();
+        out["pushback"] = pushback();
+    }
+    if (daemon_.mount_) {
+        out["fuse"] = fuse();
+    }
+    out["watches"] = watches();
+    reply.done(out);
+}
+
+Json Commands::stream() const {
+    const PipelineCounters& c = daemon_.pipeline_->counters();
+    return {{"events", c.events},
+            {"lost", c.lost},
+            {"gaps", c.gaps},
+            {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
+            {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
+            {"no_path", c.no_path},
+            {"directories", daemon_.paths_.size()},
+            {"context_score_min", c.score_min}};
+}
+
+Json Commands::journal() const {
+    const journal::StoreStats& s = daemon_.store_->stats();
+    return {{"directory", daemon_.store_->directory()}, {"id", daemon_.store_->id().text()},
+            {"written_seq", daemon_.store_->written_seq()}, {"durable_seq", daemon_.store_->durable_seq()},
+            {"bytes", s.bytes}, {"writes", s.writes}, {"write_errors", s.write_errors}, {"segments", s.segments}};
+}
+
+Json Commands::channel() const {
+    const auto* header = static_cast<const vx_ring_header*>(daemon_.channel_->ring().data());
+    return {{"id", daemon_.channel_->id()},
+            {"producers", header->producers},
+            {"class_m_bytes", header->size[VX_CLASS_M]},
+            {"class_d_bytes", header->size[VX_CLASS_D]},
+            {"features", fmt::format("{:#x}", daemon_.channel_->features())}};
+}
+
+Json Commands::pushback() const {
+    const PushCounters& c = daemon_.push_->counters();
+    return {{"pushed", c.pushed}, {"failed", c.failed}, {"calls", c.calls}, {"receivers", c.receivers}};
+}
+
+Json Commands::fuse() const {
+    const fuse::MountStats s = daemon_.mount_->stats();
+    return {{"mountpoint", daemon_.mount_->mountpoint()}, {"source", daemon_.options_.source},
+            {"nodes", s.nodes}, {"open_files", s.open_files},
+            {"events", s.events}, {"invalidations_sent", s.inval_sent},
+            {"invalidation_overflows", s.inval_overflows}};
+}
+
+Json Commands::watches() const {
+    Json list = Json::array();
+    if (daemon_.watches_) {
+        for (const Watch& w : daemon_.watches_->list()) {
+            list.push_back({{"id", w.info.id}, {"path", w.path}, {"scope", w.whole_fs ? "filesystem" : "subtree"},
+                            {"purpose", w.purpose}, {"ops", format_kernel_ops(w.ops)}});
+        }
+    }
+    return list;
+}
+
+void Commands::stats(const Json&, const Reply& reply) {
+    const PipelineCounters& c = daemon_.pipeline_->counters();
+    vx_stats kernel{};
+    if (daemon_.channel_) {
+        Result<vx_stats> got = daemon_.channel_->stats();
+        if (!got) {
+            reply.fail(got.status());
+            return;
+        }
+        kernel = *got;
+    }
+    Json ops = Json::array();
+    for (unsigned op = 0; op < VX_OP_COUNT; op++) {
+        Json row = {{"op", vx_op_name(op)}};
+        if (daemon_.channel_) {
+            row["seen"] = kernel.seen[op];
+            row["filtered"] = kernel.filtered[op];
+            row["emitted"] = kernel.emitted[op];
+            row["lost"] = kernel.lost[op];
+        }
+        row["received"] = c.by_op[op];
+        row["user_ops"] = c.units[op];
+        if (daemon_.channel_) {
+            row["pushed"] = daemon_.push_->counters().by_op[op];
+            row["kernel_pushed"] = kernel.pushed_op[op];
+        }
+        ops.push_back(std::move(row));
+    }
+    Json user_ops = Json::array();
+    for (unsigned uop = 0; uop < VX_UOP_COUNT; uop++) {
+        user_ops.push_back({{"op", vx_uop_name(uop)}, {"received", c.by_uop[uop]}, {"pushed", kernel.pushed_uop[uop]}});
+    }
+    reply.done({{"ops", ops}, {"user_ops", user_ops}});
+}
+
+void Commands::sync(const Json&, const Reply& reply) {
+    daemon_.pipeline_->sync([this, reply](const Status& status) {
+        if (!status) {
+            reply.fail(status, "`vexctl status` says what is wrong");
+            return;
+        }
+        reply.done({{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
+    });
+}
+
+void Commands::watch_add(const Json& request, const Reply& reply) {
+    if (!daemon_.watches_) {
+        reply.fail("watches need the kernel module", "load it (`insmod vexfs.ko`) and start vexfsd again");
+        return;
+    }
+    std::uint64_t ops = daemon_.options_.ops;
+    if (request.contains("ops")) {
+        Result<std::uint64_t> parsed = parse_kernel_ops(request.at("ops").get<std::string>());
+        if (!parsed) {
+            reply.fail(parsed.status());
+            return;
+        }
+        ops = *parsed;
+    }
+    Result<Watch> added =
+        daemon_.watches_->add(request.at("path").get<std::string>(), request.value("whole_fs", false), ops, "watch");
+    if (!added) {
+        reply.fail(added.status());
+        return;
+    }
+    reply.done({{"id", added->info.id}, {"path", added->path}});
+}
+
+void Commands::watch_remove(const Json& request, const Reply& reply) {
+    if (!daemon_.watches_) {
+        reply.fail("there are no watches without the kernel module");
+        return;
+    }
+    const Status status = daemon_.watches_->remove(request.at("id").get<std::uint64_t>());
+    status ? reply.done() : reply.fail(status);
+}
+
+void Commands::watch_list(const Json&, const Reply& reply) { reply.done({{"watches", watches()}}); }
+
+}  // namespace vexfs

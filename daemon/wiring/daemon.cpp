@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wiring/daemon.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+#include "sys/notify.hpp"
+#include "wiring/commands.hpp"
+
+namespace vexfs {
+
+namespace {
+constexpr std::uint64_t kSyncPeriodNs = 1'000'000'000;
+constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
+// What the mount must know of its backing directory to keep its caches true.
+constexpr std::uint64_t kInvalidatingOps = VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE);
+}  // namespace
+
+Daemon::Daemon(const Options& options) : options_(options), started_ns_(clock_.mono_ns()) {}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
+    std::unique_ptr<Daemon> self(new Daemon(options));
+    using Step = Status (Daemon::*)();
+    for (Step step : {&Daemon::open_loop, &Daemon::open_store, &Daemon::open_channel, &Daemon::open_mount,
+                      &Daemon::open_watches, &Daemon::open_control}) {
+        if (Status status = (self.get()->*step)(); !status) {
+            return status;
+        }
+    }
+    return self;
+}
+
+Daemon::~Daemon() { shut_down(); }
+
+Status Daemon::open_loop() {
+    Result<std::unique_ptr<Loop>> loop = Loop::create();
+    if (!loop) {
+        return loop.status();
+    }
+    loop_ = std::move(*loop);
+    return loop_->signals({SIGINT, SIGTERM, SIGHUP}, [this](int number) { on_signal(number); }).status();
+}
+
+Status Daemon::open_store() {
+    Result<std::unique_ptr<journal::FileStore>> store = journal::FileStore::open({.directory = options_.journal});
+    if (!store) {
+        return store.status();
+    }
+    store_ = std::move(*store);
+    pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_, Pipeline::Config{.pushback = options_.pushback});
+    loop_->before_wait([this] { return pipeline_->turn(); });
+    Result<OpId> retry = loop_->every(kRetryPeriodNs, [this](int) { pipeline_->retry(); });
+    if (!retry) {
+        return retry.status();
+    }
+    return loop_
+        ->every(kSyncPeriodNs,
+                [this](int) {
+                    if (Status status = store_->sync(); !status) {
+                        spdlog::error("{}", status.message());
+                    }
+                })
+        .status();
+}
+
+Status Daemon::open_channel() {
+    if (options_.no_kmod) {
+        no_channel_reason_ = "--no-kmod";
+        return {};
+    }
+    Result<std::unique_ptr<Channel>> channel = Channel::open(
+        {.size_m = options_.ring_bytes, .size_d = options_.ring_bytes, .push_size = options_.push_bytes});
+    if (!channel) {
+        if (options_.mountpoint.empty()) {
+            return channel.status();
+        }
+        no_channel_reason_ = channel.status().message();
+        spdlog::warn("{}; only what goes through the mount is seen", no_channel_reason_);
+        return {};
+    }
+    channel_ = std::move(*channel);
+    Result<std::unique_ptr<Source>> source = Source::create({.ring = channel_->ring().bytes(),
+                                                             .consumer = channel_->consumer(),
+                                                             .boundary = Boundary::kernel,
+                                                             .barrier = [this] { return channel_->barrier().status(); }});
+    if (!source) {
+        return source.status();
+    }
+    pipeline_->add_source(std::move(*source));
+    push_ = std::make_unique<PushRing>(
+        channel_->push_area(), [this](std::uint32_t n, vx_push_call& call) { return channel_->push(n, call); });
+    pipeline_->set_push_ring(push_.get());
+    // The wakeup itself is the message: turn() runs before the loop waits again.
+    Result<OpId> poll = loop_->poll(channel_->fd(), POLLIN, [](int) {});
+    device_poll_ = poll.value_or(OpId{});
+    return poll.status();
+}
+
+Status Daemon::use_fuse_boundary() {
+    ring_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!ring_event_) {
+        return Status::from_errno(errno, "eventfd");
+    }
+    const std::uint32_t producers = options_.fuse_threads != 0 ? options_.fuse_threads + 1 : 17;
+    MemoryRingConfig config{.producers = producers};
+    if (options_.ring_bytes != 0) {
+        config.size_m = config.size_d = options_.ring_bytes;
+    }
+    Result<std::unique_ptr<MemoryRing>> ring =
+        MemoryRing::create(config, [this] { ::eventfd_write(ring_event_.get(), 1); });
+    if (!ring) {
+        return ring.status();
+    }
+    memory_ring_ = std::move(*ring);
+    sink_ = std::make_unique<fuse::RingSink>(*memory_ring_);
+    Result<std::unique_ptr<Source>> source = Source::create(
+        {.ring = {static_cast<const std::byte*>(memory_ring_->mapping()), memory_ring_->mapping_bytes()},
+         .consumer = memory_ring_->consumer(),
+         .boundary = Boundary::fuse,
+         .barrier = [this] {
+             sink_->barrier();
+             return Status();
+         }});
+    if (!source) {
+        return source.status();
+    }
+    pipeline_->add_source(std::move(*source));
+    return loop_->poll(ring_event_.get(), POLLIN, [this](int) {
+        eventfd_t ignored = 0;
+        ::eventfd_read(ring_event_.get(), &ignored);
+    }).status();
+}
+
+Status Daemon::open_mount() {
+    if (options_.mountpoint.empty()) {
+        return {};
+    }
+    if (!channel_) {
+        if (Status status = use_fuse_boundary(); !status) {
+            return status;
+        }
+    }
+    Result<std::unique_ptr<fuse::Mount>> mount =
+        fuse::Mount::start({.source = options_.source,
+                            .mountpoint = options_.mountpoint,
+                            .allow_other = options_.allow_other,
+                            .read_only = options_.read_only,
+                            .threads = options_.fuse_threads,
+                            .cache_timeout_s = options_.cache_timeout_s,
+                            .fallback_timeout_s = options_.fallback_timeout_s,
+                            .ops = options_.ops},
+                           sink_.get());
+    if (!mount) {
+        return mount.status();
+    }
+    mount_ = std::move(*mount);
+    watch_mount_end();
+    if (sink_) {
+        const fuse::ObjectId root = mount_->root();
+        paths_.anchor({root.fsid, root.ino, root.gen}, mount_->mountpoint());
+    }
+    return {};
+}
+
+void Daemon::watch_mount_end() {
+    Result<OpId> poll = loop_->poll(mount_->ended_fd(), POLLIN, [this](int) {
+        spdlog::info("{} was unmounted: stopping", options_.mountpoint);
+        loop_->stop();
+    });
+    mount_poll_ = poll.value_or(OpId{});
+}
+
+Status Daemon::open_watches() {
+    if (!channel_) {
+        if (!options_.watches.empty()) {
+            return Status::error(ENOTSUP, fmt::format("--watch needs the kernel module ({})", no_channel_reason_));
+        }
+        if (!mount_) {
+            return Status::error(EINVAL, "nothing to do: give --watch PATH, or --source DIR MOUNTPOINT");
+        }
+        return {};
+    }
+    watches_ = std::make_unique<Watches>(*channel_, paths_);
+    for (const WatchOption& watch : options_.watches) {
+        Result<Watch> added = watches_->add(watch.path, watch.whole_fs, options_.ops, "watch");
+        if (!added) {
+            return added.status();
+        }
+    }
+    if (!mount_) {
+        return {};
+    }
+    Result<Watch> source = watches_->add(options_.source, false, options_.ops | kInvalidatingOps, "source");
+    if (!source) {
+        return source.status();
+    }
+    Result<Watch> mount = watches_->add(options_.mountpoint, true, options_.ops, "mount");
+    if (!mount) {
+        return mount.status();
+    }
+    pipeline_->map_mount(mount->info.fsid, source->info.fsid);
+    invalidator_ = std::make_unique<fuse::Invalidator>(*mount_, source->info.fsid, mount_->root().dev);
+    pipeline_->subscribe([this](const EventView& view) { invalidator_->on_event(view); });
+    pipeline_->on_gap([this](const Gap&) { invalidator_->on_gap(); });
+    mount_->set_healthy(true);
+    return {};
+}
+
+Status Daemon::open_control() {
+    Result<std::unique_ptr<ControlServer>> control = ControlServer::create(*loop_, options_.socket);
+    if (!control) {
+        return control.status();
+    }
+    control_ = std::move(*control);
+    commands_ = std::make_unique<Commands>(*this);
+    commands_->add_to(*control_);
+    return {};
+}
+
+std::vector<std::string> Daemon::degraded() const {
+    std::vector<std::string> reasons;
+    if (!channel_) {
+        reasons.push_back("kernel module not used (" + no_channel_reason_ + "): only what goes through the mount is seen");
+    }
+    if (pipeline_->stuck()) {
+        reasons.push_back("the event store can not be written: " + pipeline_->stuck_reason());
+    }
+    if (pipeline_->broken()) {
+        reasons.emplace_back("the ring is broken: restart vexfsd");
+    }
+    if (channel_ && (options_.ops & ~channel_->ops()) != 0) {
+        reasons.emplace_back("this kernel can't observe some of the operations asked for");
+    }
+    return reasons;
+}
+
+std::string Daemon::summary() const {
+    std::string text = channel_ ? "kernel module" : "FUSE boundary only";
+    if (watches_) {
+        text += fmt::format(", {} watches", watches_->list().size());
+    }
+    if (mount_) {
+        text += ", mounted on " + mount_->mountpoint();
+    }
+    return text;
+}
+
+void Daemon::on_signal(int number) {
+    if (number == SIGHUP) {
+        spdlog::info("SIGHUP: nothing to reload");
+        return;
+    }
+    spdlog::info("{}: stopping", number == SIGINT ? "interrupted" : "SIGTERM");
+    loop_->stop();
+}
+
+Status Daemon::run() { return loop_->run(); }
+
+void Daemon::shut_down() {
+    if (std::exchange(down_, true)) {
+        return;
+    }
+    notify_stopping();
+    control_.reset();
+    if (mount_) {
+        loop_->cancel(mount_poll_);
+        mount_->stop();
+    }
+    // What happened before the unmount is still in the rings: read it, then make it durable.
+    if (pipeline_ && loop_) {
+        pipeline_->retry();
+        bool drained = false;
+        pipeline_->sync([&drained](const Status& status) {
+            drained = true;
+            if (!status) {
+                spdlog::error("the last events could not be made durable: {}", status.message());
+            }
+        });
+        while (!drained && !pipeline_->stuck() && !pipeline_->broken()) {
+            pipeline_->turn();
+        }
+    }
+    if (loop_) {
+        loop_->before_wait([] { return false; });
+    }
+}
+
+}  // namespace vexfs

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Daemon: the one place where the stages are put together, in the order of the stream; and taken apart in reverse.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "config/options.hpp"
+#include "control/server.hpp"
+#include "fuse/invalidator.hpp"
+#include "fuse/mount.hpp"
+#include "fuse/ring_sink.hpp"
+#include "journal/file_store.hpp"
+#include "pipeline/pipeline.hpp"
+#include "pushback/push_ring.hpp"
+#include "ring/channel.hpp"
+#include "sys/loop.hpp"
+#include "wiring/watches.hpp"
+
+namespace vexfs {
+
+class Daemon {
+  public:
+    // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the calling thread.
+    static Result<std::unique_ptr<Daemon>> start(const Options& options);
+    // Unmounts, drains, syncs.
+    ~Daemon();
+
+    // Serves until a signal or the end of the mount says to stop.
+    Status run();
+
+    // Why the stream is not what the user asked for; empty: it is.
+    [[nodiscard]] std::vector<std::string> degraded() const;
+    // One line for the service manager and the log.
+    [[nodiscard]] std::string summary() const;
+
+  private:
+    friend class Commands;
+    explicit Daemon(const Options& options);
+
+    Status open_store();
+    Status open_loop();
+    Status open_channel();
+    Status open_mount();
+    Status open_watches();
+    Status open_control();
+    Status use_fuse_boundary();
+    void watch_mount_end();
+    void on_signal(int number);
+    void shut_down();
+
+    Options options_;
+    SystemClock clock_;
+    std::uint64_t started_ns_ = 0;
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<journal::FileStore> store_;
+    DirectoryMap paths_;
+    std::unique_ptr<Channel> channel_;
+    std::string no_channel_reason_;
+    std::unique_ptr<PushRing> push_;
+    std::unique_ptr<Pipeline> pipeline_;
+    UniqueFd ring_event_;
+    std::unique_ptr<MemoryRing> memory_ring_;
+    std::unique_ptr<fuse::RingSink> sink_;
+    std::unique_ptr<fuse::Mount> mount_;
+    std::unique_ptr<fuse::Invalidator> invalidator_;
+    std::unique_ptr<Watches> watches_;
+    std::unique_ptr<class Commands> commands_;
+    std::unique_ptr<ControlServer> control_;
+    OpId device_poll_;
+    OpId mount_poll_;
+    bool down_ = false;
+};
+
+}  // namespace vexfs

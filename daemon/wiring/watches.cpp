@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wiring/watches.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace vexfs {
+
+namespace {
+
+// The mount that a path is on: what of the file system it shows (mountinfo field 4), and where.
+struct MountPlace {
+    std::string root;
+    std::string point;
+};
+
+// Undoes the \040 style of /proc/self/mountinfo.
+std::string unescape(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '\\' && i + 3 < text.size()) {
+            out += static_cast<char>(std::strtol(text.substr(i + 1, 3).c_str(), nullptr, 8));
+            i += 3;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+MountPlace mount_of(const std::string& path) {
+    struct statx stx {};
+    if (::statx(AT_FDCWD, path.c_str(), AT_NO_AUTOMOUNT, STATX_MNT_ID, &stx) != 0) {
+        return {};
+    }
+    std::ifstream file("/proc/self/mountinfo");
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line);
+        std::uint64_t id = 0;
+        std::string parent, dev, root, point;
+        words >> id >> parent >> dev >> root >> point;
+        if (id == stx.stx_mnt_id) {
+            return {unescape(root), unescape(point)};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t ops, const std::string& purpose) {
+    char resolved[PATH_MAX];
+    if (::realpath(path.c_str(), resolved) == nullptr) {
+        const int err = errno;
+        return Status::error(err, fmt::format("cannot watch {}: {}", path, Status::describe(err)));
+    }
+    const std::uint64_t possible = ops & channel_.ops();
+    if (possible == 0) {
+        return Status::error(ENOTSUP, "none of the operations asked for can be observed on this kernel");
+    }
+    WatchRequest request{.path = resolved, .subtree = !whole_fs, .ops = possible};
+    Result<WatchInfo> info = channel_.add_watch(request);
+    if (!info) {
+        return info.status();
+    }
+    watches_.push_back({.info = *info, .path = resolved, .whole_fs = whole_fs, .ops = possible, .purpose = purpose});
+    anchor(watches_.back());
+    return watches_.back();
+}
+
+void Watches::anchor(const Watch& watch) {
+    struct stat st {};
+    if (::stat(watch.path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
+        paths_.anchor({watch.info.fsid, watch.info.ino, watch.info.gen}, watch.path);
+    }
+    const MountPlace place = mount_of(watch.path);
+    if (place.root == "/") {
+        paths_.anchor({watch.info.fsid, watch.info.root_ino, watch.info.root_gen}, place.point);
+    }
+}
+
+Status Watches::remove(std::uint64_t id) {
+    for (auto it = watches_.begin(); it != watches_.end(); ++it) {
+        if (it->info.id != id) {
+            continue;
+        }
+        if (it->purpose != "watch") {
+            return Status::error(EPERM, fmt::format("watch {} belongs to the mount: it goes when vexfsd ends", id));
+        }
+        if (Status status = channel_.remove_watch(id); !status) {
+            return status;
+        }
+        watches_.erase(it);
+        return {};
+    }
+    return Status::error(ENOENT, fmt::format("no watch {}: `vexctl watch list` shows them", id));
+}
+
+}  // namespace vexfs

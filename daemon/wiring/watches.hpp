@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Watches: what the daemon asked the kernel to observe, and where its paths begin.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.hpp"
+#include "paths/directory_map.hpp"
+#include "ring/channel.hpp"
+
+namespace vexfs {
+
+struct Watch {
+    WatchInfo info;
+    std::string path;      // absolute, symbolic links resolved
+    bool whole_fs = false;
+    std::uint64_t ops = 0;
+    std::string purpose;   // "watch", "source", "mount"
+};
+
+class Watches {
+  public:
+    Watches(Channel& channel, DirectoryMap& paths) : channel_(channel), paths_(paths) {}
+
+    // Observes what is below `path`, or its whole file system. The errors say what to do.
+    Result<Watch> add(const std::string& path, bool whole_fs, std::uint64_t ops, const std::string& purpose);
+    // ENOENT: no such watch. EPERM: a watch that the mount needs.
+    Status remove(std::uint64_t id);
+
+    [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
+
+  private:
+    void anchor(const Watch& watch);
+
+    Channel& channel_;
+    DirectoryMap& paths_;
+    std::vector<Watch> watches_;
+};
+
+}  // namespace vexfs
