@@ -37,7 +37,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 template <typename Names>
 std::string closest_name(std::string_view name, const Names& names) {
     std::string best;
-    std::size_t best_distance = name.size() / 3 + 2;  // further away is no help
+    std::size_t best_distance = name.size() / 3 + 1;  // as far away or further is no help
     for (const auto& candidate : names) {
         const std::size_t distance = edit_distance(name, candidate);
         if (distance < best_distance) {

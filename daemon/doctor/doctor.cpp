@@ -82,9 +82,9 @@ void Examination::ask_daemon() {
         status_error_ = Status::error(EPROTO, "vexfsd answers with an error: " + answer->error);
     } else {
         status_ = answer->json;
-        const auto kmod = status_.find("kmod");
-        without_module_ = kmod != status_.end() && kmod->is_object() && kmod->contains("loaded") &&
-                          (*kmod)["loaded"] == false;
+        const auto daemon = status_.find("daemon");
+        without_module_ = daemon != status_.end() && daemon->is_object() &&
+                          daemon->contains("source") && (*daemon)["source"] == "fuse";
     }
 }
 

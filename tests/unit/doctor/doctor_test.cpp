@@ -23,7 +23,7 @@ struct FakeSystem {
     std::map<std::string, int> mount_errors;
     mode_t device_mode = S_IFCHR | 0600;
     int status_error = 0;
-    Json status = {{"ok", true}, {"kmod", {{"loaded", true}}}};
+    Json status = {{"ok", true}, {"daemon", {{"source", "kernel"}}}};
 
     FakeSystem() {
         std::string pattern = "/tmp/vexfs-doctor-XXXXXX";
@@ -111,7 +111,7 @@ TEST_CASE("doctor: the module is not loaded") {
     CHECK(system.find("module").repair == "modprobe vexfs");
     CHECK_FALSE(system.has("device"));
 
-    system.status["kmod"]["loaded"] = false;  // the daemon was told to do without
+    system.status["daemon"]["source"] = "fuse";  // the daemon was told to do without
     CHECK(system.find("module").severity == Severity::note);
     CHECK(system.find("module").repair.empty());
 }

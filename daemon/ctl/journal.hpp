@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "ctl/command.hpp"
+
+namespace vexfs::ctl {
+
+// Where the event store is: `given` if it is not empty, else where the running daemon says
+// (status: journal.directory), else the daemon's default.
+std::string journal_directory(const Context& context, const std::string& given);
+
+// vexctl journal verify: reads every record and checks it.
+int run_journal_verify(const Context& context, const std::string& directory);
+// vexctl journal dump: every record as it is stored, for finding out what is wrong with a store.
+int run_journal_dump(const Context& context, const std::string& directory);
+
+}  // namespace vexfs::ctl

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ctl/command.hpp"
+
+namespace vexfs::ctl {
+
+struct TailArgs {
+    std::string journal;          // directory; empty: ask the daemon, else the default
+    std::string since = "start";  // "start", "now" or a cursor
+    bool follow = false;
+    std::string filter;                  // empty: everything
+    std::optional<std::uint64_t> count;  // end after so many events
+};
+
+// vexctl tail: events from the event store's files, in their order. Without `follow` it ends at
+// what is there.
+int run_tail(const Context& context, const TailArgs& args);
+
+}  // namespace vexfs::ctl
