@@ -9,9 +9,10 @@ PROGRAM=${0##*/}
 
 say() { printf '%s: %s\n' "$PROGRAM" "$*" >&2; }
 
+# die WHAT...: exit status 1, or what the script set DIE_STATUS to.
 die() {
     say "$*"
-    exit 1
+    exit "${DIE_STATUS:-1}"
 }
 
 usage_error() {

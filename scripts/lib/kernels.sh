@@ -16,6 +16,12 @@
 DEFAULT_KERNEL=6.1
 # The Debian suite that has it; its cloud flavour is taken.
 declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports)
+# Why a kernel that one may ask for is not there.
+declare -A KERNEL_MISSING=(
+    [7.3]="its modules must be built in a Debian 13 root, which is not set up here yet"
+    [6.1-debug]="no debug kernel is built here yet"
+    [6.12-debug]="no debug kernel is built here yet"
+)
 # Groups of lib/packages.sh that its headers need besides "kmod".
 declare -A KERNEL_NEEDS=([6.12]=btf)
 
@@ -34,7 +40,8 @@ load_kernel() {
     elif [[ -d $name ]]; then
         load_kernel_folder "$(cd "$name" && pwd -P)"
     else
-        die "no kernel '$name': it is one of ${!KERNEL_SUITES[*]}, or a folder with a kernel"
+        die "no kernel '$name'${KERNEL_MISSING[$name]:+ (${KERNEL_MISSING[$name]})}: there are" \
+            "${!KERNEL_SUITES[*]}, and any folder with a kernel in it"
     fi
 }
 

@@ -47,7 +47,7 @@ run_suite() {
     local kind=$1 file=$2 status=0 expected flags
     case $kind in
     script) "$file" || status=$? ;;
-    host) timeout --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
+    host) timeout --foreground --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
     vm)
         read -ra flags <<<"$(header "$file" vm)"
         expected=$(header "$file" expect)
