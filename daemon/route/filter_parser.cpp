@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "route/filter_parser.hpp"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "route/glob.hpp"
+#include "route/json.hpp"
+#include "route/text.hpp"
+
+namespace vexfs::route {
+
+namespace {
+
+using Field = Filter::Field;
+using Compare = Filter::Compare;
+
+constexpr std::size_t kTextMax = 4096;
+constexpr unsigned kDepthMax = 64;
+constexpr std::uint64_t kUserOpBit = 1U << 16U;  // `op` of an operation that a program pushed
+
+constexpr auto kFields = std::to_array<std::pair<std::string_view, Field>>({
+    {"op", Field::op},
+    {"uop", Field::uop},
+    {"boundary", Field::boundary},
+    {"flag", Field::flag},
+    {"path", Field::path},
+    {"name", Field::name},
+    {"comm", Field::comm},
+    {"seq", Field::seq},
+    {"pid", Field::pid},
+    {"tid", Field::tid},
+    {"uid", Field::uid},
+    {"gid", Field::gid},
+    {"owner_uid", Field::owner_uid},
+    {"owner_gid", Field::owner_gid},
+    {"fsid", Field::fsid},
+    {"ino", Field::ino},
+    {"parent_ino", Field::parent_ino},
+    {"size", Field::size},
+    {"offset", Field::offset},
+    {"length", Field::length},
+    {"nlink", Field::nlink},
+    {"mode", Field::mode},
+    {"error", Field::error},
+});
+
+bool is_named(Field field) {
+    return field <= Field::flag;
+}
+bool is_text(Field field) {
+    return field == Field::path || field == Field::name || field == Field::comm;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// The number of `name` in a table of `count` names, or nothing.
+template <typename NameOf>
+std::optional<std::uint64_t> find_name(std::string_view name, unsigned count, NameOf name_of) {
+    for (unsigned i = 0; i < count; ++i) {
+        if (same_name(name, name_of(i))) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> find_errno(std::string_view name) {
+    for (int err = 1; err < 134; ++err) {
+        const char* known = ::strerrorname_np(err);
+        if (known != nullptr && same_name(name, known)) {
+            return err;
+        }
+    }
+    return std::nullopt;
+}
+
+bool word_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+}  // namespace
+
+std::string Filter::field_names() {
+    std::string names;
+    for (const auto& [name, field] : kFields) {
+        names += names.empty() ? "" : " ";
+        names += name;
+    }
+    return names;
+}
+
+Result<Filter> FilterParser::parse() {
+    if (text_.size() > kTextMax) {
+        return Status::error(EINVAL, fmt::format("filter: longer than {} bytes", kTextMax));
+    }
+    skip_spaces();
+    if (at_ == text_.size()) {
+        return Filter();
+    }
+    const Index root = expression(0);
+    if (root && at_ < text_.size()) {
+        fail(at_, "expected \"and\", \"or\" or the end");
+    }
+    if (!error_.empty() || !root) {
+        return error();
+    }
+    filter_.root_ = *root;
+    return std::move(filter_);
+}
+
+FilterParser::Index FilterParser::expression(unsigned depth) {
+    Index left = term(depth);
+    while (left && sign() == Sign::either) {
+        take(text_[at_] == '|' ? "||" : "or");
+        const Index right = term(depth);
+        left = right ? join(Filter::Kind::either, *left, *right) : std::nullopt;
+    }
+    return left;
+}
+
+FilterParser::Index FilterParser::term(unsigned depth) {
+    Index left = factor(depth);
+    while (left && sign() == Sign::both) {
+        take(text_[at_] == '&' ? "&&" : "and");
+        const Index right = factor(depth);
+        left = right ? join(Filter::Kind::both, *left, *right) : std::nullopt;
+    }
+    return left;
+}
+
+FilterParser::Index FilterParser::factor(unsigned depth) {
+    if (depth == kDepthMax) {
+        return fail(at_, fmt::format("nested deeper than {}", kDepthMax));
+    }
+    if (sign() == Sign::negation) {
+        take(text_[at_] == '!' ? "!" : "not");
+        const Index inner = factor(depth + 1);
+        return inner ? join(Filter::Kind::negation, *inner, 0) : std::nullopt;
+    }
+    const std::size_t open = at_;
+    if (!take("(")) {
+        return test();
+    }
+    const Index inner = expression(depth + 1);
+    if (inner && !take(")")) {
+        return fail(at_, fmt::format("expected \")\" for the \"(\" in column {}", open + 1));
+    }
+    return inner;
+}
+
+FilterParser::Index FilterParser::test() {
+    const std::size_t field_at = at_;
+    std::size_t end = at_;
+    while (end < text_.size() && word_char(text_[end])) {
+        ++end;
+    }
+    const std::string_view name = text_.substr(at_, end - at_);
+    if (name.empty()) {
+        return fail(at_,
+                    at_ == text_.size() ? "it ends here, expected a field" : "expected a field");
+    }
+    Node node;
+    bool known = false;
+    for (const auto& [field_name, field] : kFields) {
+        if (name == field_name) {
+            node.field = field;
+            known = true;
+        }
+    }
+    if (!known) {
+        return fail(field_at,
+                    fmt::format("no field \"{}\"; there are: {}", name, Filter::field_names()));
+    }
+    at_ = end;
+    skip_spaces();
+    const std::size_t operator_at = at_;
+    const std::optional<Compare> compare = comparison();
+    if (!compare) {
+        return std::nullopt;
+    }
+    node.compare = *compare;
+    const bool glob = *compare == Compare::glob || *compare == Compare::not_glob;
+    if (glob && !is_text(node.field)) {
+        return fail(operator_at, fmt::format("~ is for path, name and comm, not for {}", name));
+    }
+    if (*compare >= Compare::less && (is_text(node.field) || is_named(node.field))) {
+        return fail(operator_at, fmt::format("{} has no order", name));
+    }
+    if (!values(node, field_at)) {
+        return std::nullopt;
+    }
+    filter_.nodes_.push_back(std::move(node));
+    return static_cast<std::uint32_t>(filter_.nodes_.size() - 1);
+}
+
+std::optional<Filter::Compare> FilterParser::comparison() {
+    constexpr auto kOperators = std::to_array<std::pair<std::string_view, Compare>>({
+        {"!=", Compare::not_equal},
+        {"!~", Compare::not_glob},
+        {"<=", Compare::at_most},
+        {">=", Compare::at_least},
+        {"==", Compare::equal},
+        {"=", Compare::equal},
+        {"~", Compare::glob},
+        {"<", Compare::less},
+        {">", Compare::more},
+    });
+    for (const auto& [token, compare] : kOperators) {
+        if (text_.substr(at_).starts_with(token)) {
+            at_ += token.size();
+            skip_spaces();
+            return compare;
+        }
+    }
+    return fail(at_, "expected = != ~ !~ < <= > or >=");
+}
+
+bool FilterParser::values(Node& node, std::size_t field_at) {
+    do {
+        const std::size_t at = at_;
+        std::optional<std::string> text = word(" \t\n,)");
+        if (!text) {
+            return false;
+        }
+        Filter::Value value;
+        value.text = std::move(*text);
+        if (!convert(node, at, value)) {
+            return false;
+        }
+        node.values.push_back(std::move(value));
+        skip_spaces();
+    } while (take(","));
+    if (node.values.size() > 1 && node.compare >= Compare::less) {
+        fail(field_at, "an order needs one value");
+        return false;
+    }
+    return true;
+}
+
+// A word up to one of `stops`, or a quoted string.
+std::optional<std::string> FilterParser::word(std::string_view stops) {
+    const std::size_t start = at_;
+    std::string out;
+    if (at_ < text_.size() && text_[at_] == '"') {
+        for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
+            if (text_[at_] == '\\' && at_ + 1 < text_.size() &&
+                (text_[at_ + 1] == '"' || text_[at_ + 1] == '\\')) {
+                ++at_;
+            }
+            out += text_[at_];
+        }
+        if (at_ == text_.size()) {
+            return fail(start, "this string is not closed");
+        }
+        ++at_;
+        return out;
+    }
+    while (at_ < text_.size() && stops.find(text_[at_]) == std::string_view::npos) {
+        out += text_[at_++];
+    }
+    if (out.empty()) {
+        return fail(start, "expected a value");
+    }
+    return out;
+}
+
+bool FilterParser::convert(const Node& node, std::size_t at, Filter::Value& value) {
+    if (is_text(node.field)) {
+        const bool glob = node.compare == Compare::glob || node.compare == Compare::not_glob;
+        if (glob && !glob_valid(value.text)) {
+            fail(at, "this glob has a [ without ], or ends with \\");
+            return false;
+        }
+        return true;
+    }
+    return is_named(node.field) ? convert_name(node.field, at, value)
+                                : convert_number(node.field, at, value);
+}
+
+bool FilterParser::convert_name(Field field, std::size_t at, Filter::Value& value) {
+    std::optional<std::uint64_t> number;
+    std::string_view what;
+    const std::string_view name = value.text;
+    if (field == Field::boundary) {
+        what = "boundary";
+        number = find_name(name, kBoundaries,
+                           [](unsigned i) { return boundary_name(static_cast<Boundary>(i)); });
+    } else if (field == Field::flag) {
+        what = "flag";
+        number = find_name(name, 32, flag_name);
+    } else {
+        what = field == Field::op ? "operation" : "userspace operation";
+        number = find_name(name, VX_UOP_COUNT, vx_uop_name);
+        if (field == Field::op) {
+            number = number ? std::optional(*number | kUserOpBit)
+                            : find_name(name, VX_OP_COUNT, vx_op_name);
+        }
+    }
+    if (!number) {
+        fail(at, fmt::format("there is no {} \"{}\"", what, name));
+        return false;
+    }
+    value.number = *number;
+    return true;
+}
+
+bool FilterParser::convert_number(Field field, std::size_t at, Filter::Value& value) {
+    std::string_view digits = value.text;
+    if (field == Field::error && digits.starts_with('-')) {
+        digits.remove_prefix(1);
+    }
+    if (const auto err = field == Field::error ? find_errno(digits) : std::nullopt) {
+        value.number = *err;
+        return true;
+    }
+    int base = field == Field::mode ? 8 : field == Field::fsid ? 16 : 10;
+    if (digits.starts_with("0x")) {
+        digits.remove_prefix(2);
+        base = 16;
+    }
+    const char* end = digits.data() + digits.size();
+    const auto [rest, err] = std::from_chars(digits.data(), end, value.number, base);
+    const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+    const unsigned shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : 0;
+    const bool unit_ok = unit.empty() || (shift != 0 && base == 10);
+    if (err != std::errc() || !unit_ok || value.number > (~std::uint64_t{0} >> shift)) {
+        fail(at, fmt::format("\"{}\" is not {}", value.text,
+                             base == 8    ? "an octal number"
+                             : base == 16 ? "a hexadecimal number"
+                                          : "a number (K, M and G may follow)"));
+        return false;
+    }
+    value.number <<= shift;
+    return true;
+}
+
+FilterParser::Index FilterParser::join(Filter::Kind kind, std::uint32_t left, std::uint32_t right) {
+    Node node;
+    node.kind = kind;
+    node.left = left;
+    node.right = right;
+    filter_.nodes_.push_back(std::move(node));
+    return static_cast<std::uint32_t>(filter_.nodes_.size() - 1);
+}
+
+FilterParser::Sign FilterParser::sign() {
+    const std::string_view rest = text_.substr(at_);
+    const auto is = [&](std::string_view keyword) {
+        return rest.starts_with(keyword) &&
+               (rest.size() == keyword.size() || !word_char(rest[keyword.size()]));
+    };
+    if (rest.starts_with("&&") || is("and")) {
+        return Sign::both;
+    }
+    if (rest.starts_with("||") || is("or")) {
+        return Sign::either;
+    }
+    return rest.starts_with("!") || is("not") ? Sign::negation : Sign::none;
+}
+
+bool FilterParser::take(std::string_view token) {
+    if (!text_.substr(at_).starts_with(token)) {
+        return false;
+    }
+    at_ += token.size();
+    skip_spaces();
+    return true;
+}
+
+void FilterParser::skip_spaces() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n')) {
+        ++at_;
+    }
+}
+
+std::nullopt_t FilterParser::fail(std::size_t at, std::string why) {
+    if (error_.empty()) {
+        error_at_ = at;
+        error_ = std::move(why);
+    }
+    return std::nullopt;
+}
+
+Status FilterParser::error() const {
+    std::string shown;
+    append_printable(text_, shown);
+    // The column of the text as it is shown: what was escaped in front takes more room.
+    std::string before;
+    append_printable(text_.substr(0, error_at_), before);
+    return Status::error(EINVAL, fmt::format("filter, column {}: {}\n  {}\n  {:>{}}", error_at_ + 1,
+                                             error_, shown, "^", before.size() + 1));
+}
+
+}  // namespace vexfs::route
