@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/settings.hpp"
+#include "config/shell.hpp"
 #include "op_table.h"
 
 namespace vexfs {
@@ -84,6 +85,25 @@ struct CommandLine {
             option->expected(1);
         }
         given[name] = option;
+    }
+
+    // Whether a path on the command line counts from the working directory.
+    [[nodiscard]] bool has_relative_path() const {
+        if (!config.empty() && !config.starts_with('/')) {
+            return true;
+        }
+        for (const Setting& setting : settings()) {
+            const auto given_words = words.find(setting.name);
+            if (!setting.is_path || given_words == words.end()) {
+                continue;
+            }
+            for (const std::string& word : given_words->second) {
+                if (!word.starts_with('/')) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     [[nodiscard]] RawValues values() const {
@@ -175,6 +195,8 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     if (Status s = check_together(options); !s) {
         return s;
     }
+    options.command =
+        restart_command({argv, static_cast<std::size_t>(argc)}, line.has_relative_path());
     return options;
 }
 

@@ -45,6 +45,8 @@ struct Options {
     std::string log_level;
     std::string log_file;  // empty: stderr, or syslog in the background
     bool foreground = false;
+
+    std::string command;  // starts vexfsd again in this way, from any directory
 };
 
 // `argv` as main() gets it. Prints nothing and does not exit. Any error is one of usage (exit code

@@ -32,6 +32,7 @@ struct Setting {
     const char* unset;  // the value when not given, "" for none
     // The error's message is put behind the origin.
     Status (*apply)(Options& options, const RawValue& value);
+    bool is_path = false;
 };
 
 std::span<const Setting> settings();

@@ -26,7 +26,7 @@ Status make_directory(const std::string& path) {
     return Status::from_errno(errno, "make directory " + directory);
 }
 
-Result<UniqueFd> take_lock(const std::string& path) {
+Result<UniqueFd> take_lock(const std::string& path, const std::string& command) {
     const std::string lock_path = path + ".lock";
     UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock) {
@@ -37,17 +37,17 @@ Result<UniqueFd> take_lock(const std::string& path) {
         if (err != EWOULDBLOCK) {
             return Status::from_errno(err, "lock " + lock_path);
         }
-        std::array<char, 32> text{};
-        const auto got = ::pread(lock.get(), text.data(), text.size() - 1, 0);
-        std::string pid(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+        std::array<char, 32> head{};
+        const auto got = ::pread(lock.get(), head.data(), head.size(), 0);
+        std::string pid(head.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
         pid = pid.substr(0, pid.find('\n'));
         return Status::error(EADDRINUSE, "another vexfsd" +
                                              (pid.empty() ? "" : " (pid " + pid + ")") + " owns " +
                                              path + ": stop it first, or pass another --socket");
     }
-    const std::string pid = std::to_string(::getpid()) + "\n";
+    const std::string text = std::to_string(::getpid()) + "\n" + command + "\n";
     if (::ftruncate(lock.get(), 0) != 0 ||
-        ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+        ::pwrite(lock.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
         return Status::from_errno(errno, "write " + lock_path);
     }
     return lock;
@@ -69,7 +69,7 @@ Status remove_stale(const std::string& path) {
 
 }  // namespace
 
-Result<Listener> Listener::open(const std::string& path) {
+Result<Listener> Listener::open(const std::string& path, const std::string& command) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -82,7 +82,7 @@ Result<Listener> Listener::open(const std::string& path) {
     if (Status s = make_directory(path); !s) {
         return s;
     }
-    auto lock = take_lock(path);
+    auto lock = take_lock(path, command);
     if (!lock) {
         return lock.status();
     }

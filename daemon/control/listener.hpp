@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listener: the bound unix socket and the lock that says whose it is.
 //
-// The lock file (the socket's path + ".lock", holding the owner's pid) is locked with flock(2) as
-// long as the owner lives, however it dies. So a socket whose lock is free is stale and may be
-// replaced without asking; and two daemons that start at once cannot both believe that they
-// replaced it.
+// The lock file (the socket's path + ".lock"; its first line is the owner's pid, the second the
+// command that starts the owner again, for the doctor) is locked with flock(2) as long as the owner
+// lives, however it dies. So a socket whose lock is free is stale and may be replaced without
+// asking; and two daemons that start at once cannot both believe that they replaced it.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ class Listener {
     // Makes the directory if its parent exists (0755), takes the lock, replaces a stale socket,
     // listens. The socket has mode 0600. EADDRINUSE: another daemon owns it; EEXIST: something that
     // is not a socket is there; ENAMETOOLONG: more than 107 bytes.
-    static Result<Listener> open(const std::string& path);
+    static Result<Listener> open(const std::string& path, const std::string& command = {});
 
     Listener(Listener&&) = default;
     Listener& operator=(Listener&&) = delete;

@@ -18,8 +18,9 @@ constexpr std::uint64_t kAcceptRetryNs = 100 * kNsPerMs;
 }  // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(Loop& loop, const std::string& path,
-                                                             const ControlLimits& limits) {
-    auto listener = Listener::open(path);
+                                                             const ControlLimits& limits,
+                                                             const std::string& command) {
+    auto listener = Listener::open(path, command);
     if (!listener) {
         return listener.with_context("control socket");
     }

@@ -31,8 +31,10 @@ class ControlServer final : private SessionHost {
     using Command = std::function<void(const Json& request, Reply reply)>;
 
     // Binds `path` (see Listener::open) and serves it on `loop`, which must outlive the server.
+    // `command` starts this daemon again; kept beside the socket for the doctor.
     static Result<std::unique_ptr<ControlServer>> create(Loop& loop, const std::string& path,
-                                                         const ControlLimits& limits = {});
+                                                         const ControlLimits& limits = {},
+                                                         const std::string& command = {});
     // Ends all connections and removes the socket. Replies that are still held do nothing from now
     // on.
     ~ControlServer() override;

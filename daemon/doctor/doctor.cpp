@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "config/shell.hpp"
 #include "doctor/mounts.hpp"
 #include "op_table.h"
 
@@ -22,6 +23,7 @@ class Examination {
 
     std::vector<Finding> run() {
         ask_daemon();
+        read_lock();
         check_module();
         check_device();
         check_debugfs();
@@ -58,6 +60,7 @@ class Examination {
     }
 
     void ask_daemon();
+    void read_lock();
     void check_module();
     void check_device();
     void check_debugfs();
@@ -72,6 +75,8 @@ class Examination {
     bool without_module_ = false;  // the daemon runs and does without
     Status status_error_;          // why the daemon did not answer
     Json status_;                  // its answer, or null
+    std::string pid_;              // of the daemon that owns or owned the socket
+    std::string command_;          // that starts it again; empty: not known
 };
 
 void Examination::ask_daemon() {
@@ -86,6 +91,12 @@ void Examination::ask_daemon() {
         without_module_ = daemon != status_.end() && daemon->is_object() &&
                           daemon->contains("source") && (*daemon)["source"] == "fuse";
     }
+}
+
+void Examination::read_lock() {
+    std::ifstream lock(world_.socket + ".lock");
+    std::getline(lock, pid_);
+    std::getline(lock, command_);
 }
 
 void Examination::check_module() {
@@ -186,31 +197,26 @@ void Examination::check_daemon() {
             for (const Json& reason : *degraded) {
                 report("daemon", Severity::warning,
                        "vexfsd is degraded: " +
-                           (reason.is_string() ? reason.get<std::string>() : reason.dump()),
-                       "vexctl status");
+                           (reason.is_string() ? reason.get<std::string>() : reason.dump()));
             }
         }
         return;
     }
+    const std::string start = command_.empty() ? "vexfsd --watch DIR" : command_;
     switch (status_error_.code()) {
         case ENOENT:
             report("daemon", Severity::problem, "vexfsd is not running: no socket at " + socket,
-                   "vexfsd --watch DIR");
+                   start);
             return;
-        case ECONNREFUSED:
+        case ECONNREFUSED:  // vexfsd replaces the socket of a dead one
             report("daemon", Severity::problem,
-                   "vexfsd is not running; the one that made " + socket + " has died",
-                   "rm -f " + shell_quote(socket) + " && vexfsd --watch DIR");
+                   "vexfsd is not running; the one that made " + socket + " has died", start);
             return;
-        case ETIMEDOUT: {
-            std::ifstream lock(socket + ".lock");
-            std::string pid;
-            lock >> pid;
+        case ETIMEDOUT:
             report("daemon", Severity::problem,
                    "vexfsd has the socket but does not answer: it is stuck",
-                   pid.empty() ? "pkill -9 -x vexfsd" : "kill -9 " + pid);
+                   (pid_.empty() ? "pkill -9 -x vexfsd" : "kill -9 " + pid_) + " && " + start);
             return;
-        }
         default:
             report("daemon", Severity::problem, status_error_.message());
     }
@@ -274,12 +280,16 @@ void Examination::check_mounts() {
             continue;
         }
         const std::string point = shell_quote(mount.mountpoint);
+        const std::string made = "vexfsd --source " + shell_quote(mount.source) + " " + point +
+                                 (module_ ? "" : " --no-kmod");
+        // The daemon that used the socket may have been another one than the mount's.
+        const bool same = command_.find(mount.mountpoint) != std::string::npos;
+        const std::string& start = same ? command_ : made;
         const int err = world_.probe_mount(mount.mountpoint);
         if (err == ENOTCONN || err == ECONNABORTED) {
             report("mount " + mount.mountpoint, Severity::problem,
                    "the vexfsd that served this mount has died",
-                   "umount -l " + point + " && vexfsd --source " + shell_quote(mount.source) + " " +
-                       point + (module_ ? "" : " --no-kmod"));
+                   "umount -l " + point + " && " + start);
         } else if (err == ETIMEDOUT) {
             report("mount " + mount.mountpoint, Severity::problem,
                    "the vexfsd that serves this mount does not answer", "umount -f -l " + point);
@@ -332,22 +342,6 @@ Json findings_json(const std::vector<Finding>& findings) {
         list.push_back(std::move(entry));
     }
     return list;
-}
-
-std::string shell_quote(const std::string& text) {
-    const bool plain =
-        !text.empty() &&
-        text.find_first_not_of(
-            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:=@%,") ==
-            std::string::npos;
-    if (plain) {
-        return text;
-    }
-    std::string result = "'";
-    for (const char c : text) {
-        result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    return result + "'";
 }
 
 }  // namespace vexfs

@@ -53,7 +53,4 @@ Severity worst(const std::vector<Finding>& findings);
 const char* severity_name(Severity severity);
 Json findings_json(const std::vector<Finding>& findings);
 
-// For commands that are shown: `text` as one word of a shell.
-std::string shell_quote(const std::string& text);
-
 }  // namespace vexfs

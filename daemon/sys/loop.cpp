@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cassert>
-#include <fstream>
 #include <string>
 #include <utility>
 
@@ -21,45 +20,7 @@ namespace {
 // generation is never 0, so 0 is free to mark what nobody waits for.
 constexpr std::uint64_t kNobody = 0;
 
-std::optional<int> read_disabled_sysctl() {
-    std::ifstream file("/proc/sys/kernel/io_uring_disabled");
-    int value = 0;
-    if (file >> value) {
-        return value;
-    }
-    return std::nullopt;
-}
-
 }  // namespace
-
-Status explain_ring_error(int err, std::optional<int> disabled) {
-    if (disabled.value_or(0) > 0 && (err == EPERM || err == ENOSYS)) {
-        return Status::error(err,
-                             "the system forbids io_uring: sysctl kernel.io_uring_disabled is " +
-                                 std::to_string(*disabled) +
-                                 "; allow it with `sysctl kernel.io_uring_disabled=0`" +
-                                 (*disabled == 1 ? " or run vexfsd with CAP_SYS_ADMIN" : ""));
-    }
-    if (err == EPERM || err == EACCES) {
-        return Status::error(
-            err,
-            "io_uring is refused although sysctl kernel.io_uring_disabled does not "
-            "forbid it: a seccomp filter (of a container or a service unit) or a "
-            "security module does; allow the system call io_uring_setup there");
-    }
-    if (err == ENOSYS) {
-        return Status::error(err,
-                             "this system has no io_uring: the kernel is built without it, or a "
-                             "seccomp filter hides it (sysctl kernel.io_uring_disabled is not the "
-                             "cause); vexfsd needs Linux 6.1 or later with CONFIG_IO_URING");
-    }
-    if (err == ENOMEM) {
-        return Status::error(
-            err,
-            "io_uring: not enough memory, or the limit of locked memory (`ulimit -l`) is too low");
-    }
-    return Status::from_errno(err, "io_uring_setup");
-}
 
 Result<std::unique_ptr<Loop>> Loop::create(const LoopConfig& config) {
     if (config.slots < 2 || config.slots > (1U << 20) || config.sq_entries < 4) {
@@ -98,7 +59,7 @@ Status Loop::open_ring() {
     params.cq_entries = config_.sq_entries * 4;
     const int rc = io_uring_queue_init_params(config_.sq_entries, &ring_, &params);
     if (rc < 0) {
-        return explain_ring_error(-rc, read_disabled_sysctl());
+        return explain_ring_error(-rc);
     }
     ring_open_ = true;
     if ((params.features & IORING_FEAT_NODROP) == 0) {

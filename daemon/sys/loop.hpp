@@ -206,5 +206,7 @@ class Loop final : public FileIo {
 // What to tell the user when io_uring_setup failed with `err` (positive errno) and the sysctl
 // kernel.io_uring_disabled has the value `disabled` (nothing: no such sysctl).
 Status explain_ring_error(int err, std::optional<int> disabled);
+// The same with the sysctl's value on this system.
+Status explain_ring_error(int err);
 
 }  // namespace vexfs

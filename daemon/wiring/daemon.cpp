@@ -209,7 +209,7 @@ Status Daemon::open_watches() {
 }
 
 Status Daemon::open_control() {
-    Result<std::unique_ptr<ControlServer>> control = ControlServer::create(*loop_, options_.socket);
+    Result<std::unique_ptr<ControlServer>> control = ControlServer::create(*loop_, options_.socket, {}, options_.command);
     if (!control) {
         return control.status();
     }

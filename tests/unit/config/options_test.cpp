@@ -161,6 +161,15 @@ TEST_CASE("options: usage errors say which flag and what is accepted") {
     CHECK(contains(refused({"--wach", "/x"}), "Try `vexfsd --help`."));
 }
 
+TEST_CASE("options: the command that starts the daemon again works from any directory") {
+    CHECK(parse({"--watch", "/a b"})->command == "vexfsd --watch '/a b'");
+    CHECK(parse({"--watch", "/a", "--journal", "j"})->command ==
+          "cd " + std::filesystem::current_path().string() + " && vexfsd --watch /a --journal j");
+    const char* here[] = {"./vexfsd", "--watch", "/a"};
+    CHECK(parse_options(3, here)->command ==
+          std::filesystem::current_path().string() + "/vexfsd --watch /a");
+}
+
 TEST_CASE("options: help names every option with units and defaults") {
     const auto options = parse({"--help"});
     REQUIRE(options.ok());

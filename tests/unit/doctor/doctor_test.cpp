@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "config/shell.hpp"
 #include "doctor/mounts.hpp"
 #include "support/catch.hpp"
 
@@ -160,11 +161,12 @@ TEST_CASE("doctor: the daemon is not running, dead, stuck or degraded") {
     CHECK(system.find("daemon").severity == Severity::problem);
     CHECK(system.find("daemon").repair == "vexfsd --watch DIR");
     system.status_error = ECONNREFUSED;
-    CHECK(system.find("daemon").repair ==
-          "rm -f " + system.world.socket + " && vexfsd --watch DIR");
+    CHECK(system.find("daemon").message.find("has died") != std::string::npos);
+    CHECK(system.find("daemon").repair == "vexfsd --watch DIR");
+    system.put("/vexfsd.sock.lock", "4711\nvexfsd --watch /srv\n");
+    CHECK(system.find("daemon").repair == "vexfsd --watch /srv");  // as it was started
     system.status_error = ETIMEDOUT;
-    system.put("/vexfsd.sock.lock", "4711\n");
-    CHECK(system.find("daemon").repair == "kill -9 4711");
+    CHECK(system.find("daemon").repair == "kill -9 4711 && vexfsd --watch /srv");
     system.status_error = 0;
     system.status["degraded"] = Json::array({"the journal's disk is full"});
     const auto findings = examine(system.world);
@@ -189,6 +191,9 @@ TEST_CASE("doctor: a mount whose daemon has died is recovered with one command")
     CHECK(finding.severity == Severity::problem);
     CHECK(finding.repair ==
           "umount -l '/mnt/a b' && vexfsd --source '/srv/it'\\''s data' '/mnt/a b'");
+    system.put("/vexfsd.sock.lock", "4711\nvexfsd --config /etc/v.toml --source /x '/mnt/a b'\n");
+    CHECK(system.find("mount /mnt/a b").repair ==
+          "umount -l '/mnt/a b' && vexfsd --config /etc/v.toml --source /x '/mnt/a b'");
     system.mount_errors["/mnt/a b"] = ETIMEDOUT;
     CHECK(system.find("mount /mnt/a b").repair == "umount -f -l '/mnt/a b'");
 }
