@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The only place where atomics on ring memory are spelled: in the kernel's words and in C11/C++ words (the compiler's
- * __atomic builtins, which both languages share). What each is for, and which is its partner:
+ * The only place where atomics on ring memory are spelled: in the kernel's words and in C11/C++
+ * words (the compiler's __atomic builtins, which both languages share). What each is for, and which
+ * is its partner:
  *
- *   vx_load_acquire / vx_store_release   head: the producer's record, then head | the reader: head, then the record
- *                                        tail: the reader's last look, then tail | the producer: tail, then overwrite
- *                                        busy: head, then busy = 0 | the reader: busy, then head
- *   vx_fetch_add                         tickets: full barrier; busy = 1 comes before it, the record after it
+ *   vx_load_acquire / vx_store_release
+ *       head: the producer's record, then head | the reader: head, then the record
+ *       tail: the reader's last look, then tail | the producer: tail, then overwrite
+ *       busy: the producer's head, then busy = 0 | the reader: busy, then head
+ *   vx_fetch_add                         tickets: full barrier; busy = 1 comes before it, the
+ *                                        record after it
  *   vx_mb                                wakeup: head, vx_mb, sleeping | sleeping = 1, vx_mb, head
  *   vx_load / vx_store                   one whole access, no order: counters
  */

@@ -5,7 +5,7 @@
 #define VX_ROW_NAME(symbol, id, name, last) [id] = name,
 #define VX_ROW_KERNEL_OP(symbol, id, name, kernel_op) [id] = kernel_op,
 
-static const char *const op_names[VX_OP_SLOTS] = { VX_KERNEL_OPS(VX_ROW_NAME)[VX_OP_USER] = "User" };
+static const char *const op_names[VX_OP_SLOTS] = {VX_KERNEL_OPS(VX_ROW_NAME)[VX_OP_USER] = "User"};
 static const char *const uop_names[VX_UOP_COUNT] = { VX_USER_OPS(VX_ROW_NAME) };
 static const __u16 uop_kernel_ops[VX_UOP_COUNT] = { VX_USER_OPS(VX_ROW_KERNEL_OP) };
 

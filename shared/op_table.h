@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The operation table: the only place where an operation's id, name and class stand. Kernel module, daemon, command
- * line, documents and tests are all generated from it. Append only: an id is never reused or moved.
+ * The operation table: the only place where an operation's id, name and class stand. Kernel module,
+ * daemon, command line, documents and tests are all generated from it. Append only: an id is never
+ * reused or moved.
  *
  * Class M (namespace and metadata): takes a dense ticket, so that its order is the true one.
  * Class D (data traffic): is placed between two tickets. A flood of class D never evicts class M.
@@ -15,6 +16,7 @@ VX_BEGIN_DECLS
 
 enum vx_class { VX_CLASS_M = 0, VX_CLASS_D = 1, VX_CLASSES = 2 };
 
+/* clang-format off: a table */
 /* X(symbol, id, name, class) */
 #define VX_KERNEL_OPS(X)                                  \
 	X(FILE_OPEN, 0, "FileOpen", VX_CLASS_D)           \
@@ -37,8 +39,9 @@ enum vx_class { VX_CLASS_M = 0, VX_CLASS_D = 1, VX_CLASSES = 2 };
 	X(SYNC, 17, "Sync", VX_CLASS_M)
 
 /*
- * X(symbol, id, name, kernel operation that it stands for when it is pushed to the kernel, or VX_OP_NONE).
- * Queries, searches, bulk work and rebuilds stand for none: they travel back as userspace operations.
+ * X(symbol, id, name, kernel operation that it stands for when it is pushed to the kernel, or
+ * VX_OP_NONE). Queries, searches, bulk work and rebuilds stand for none: they travel back as
+ * userspace operations.
  */
 #define VX_USER_OPS(X)                                                          \
 	X(GRAPH_NODE_CREATE, 0, "GraphNodeCreate", VX_OP_FILE_CREATE)           \
@@ -69,6 +72,8 @@ enum vx_class { VX_CLASS_M = 0, VX_CLASS_D = 1, VX_CLASSES = 2 };
 	X(VECTOR_BULK_DELETE, 25, "VectorBulkDelete", VX_OP_NONE)               \
 	X(VECTOR_INDEX_REBUILD, 26, "VectorIndexRebuild", VX_OP_NONE)
 
+/* clang-format on */
+
 #define VX_ENUM_KERNEL(symbol, id, name, cls) VX_OP_##symbol = id,
 enum vx_op { VX_KERNEL_OPS(VX_ENUM_KERNEL) VX_OP_COUNT, VX_OP_NONE = 0xffff };
 #undef VX_ENUM_KERNEL
@@ -90,13 +95,19 @@ enum { VX_OP_USER = VX_OP_COUNT, VX_OP_SLOTS = VX_OP_COUNT + 1 };
 #define VX_MASK_M(symbol, id, name, cls) | ((cls) == VX_CLASS_M ? VX_OP_BIT(id) : 0)
 #define VX_OPS_M (0ull VX_KERNEL_OPS(VX_MASK_M))
 
-/* Class of a kernel operation; @op must be below VX_OP_SLOTS. A mask test, not a table: it is in the hot path. */
+/*
+ * Class of a kernel operation; @op must be below VX_OP_SLOTS. A mask test, not a table: it is in
+ * the hot path.
+ */
 static inline enum vx_class vx_op_class(unsigned int op)
 {
 	return ((VX_OPS_M | VX_OP_BIT(VX_OP_USER)) >> op) & 1 ? VX_CLASS_M : VX_CLASS_D;
 }
 
-/* Name of a kernel operation ("FileOpen"), or "User" for the slot behind; NULL when @op is none of them. */
+/*
+ * Name of a kernel operation ("FileOpen"), or "User" for the slot behind; NULL when @op is none of
+ * them.
+ */
 const char *vx_op_name(unsigned int op);
 /* Name of a userspace operation ("GraphNodeCreate"); NULL when @uop is none of the 27. */
 const char *vx_uop_name(unsigned int uop);

@@ -13,10 +13,14 @@
 
 VX_BEGIN_DECLS
 
-/* Bytes of the fixed part of an event of @op: struct vx_event, for FileRename with struct vx_rename. */
+/*
+ * Bytes of the fixed part of an event of @op: struct vx_event, for FileRename with struct
+ * vx_rename.
+ */
 static inline __u32 vx_event_fixed(__u32 op)
 {
-	return (__u32)(sizeof(struct vx_event) + (op == VX_OP_FILE_RENAME ? sizeof(struct vx_rename) : 0));
+	return (__u32)(sizeof(struct vx_event) +
+		       (op == VX_OP_FILE_RENAME ? sizeof(struct vx_rename) : 0));
 }
 
 /* Bytes of the whole record of @op with names of these lengths (bytes). */
@@ -33,7 +37,8 @@ static inline struct vx_rename *vx_event_rename(struct vx_event *e)
 
 static inline const struct vx_rename *vx_event_rename_const(const struct vx_event *e)
 {
-	return e->rec.op == VX_OP_FILE_RENAME ? (const struct vx_rename *)(e + 1) : (const struct vx_rename *)0;
+	return e->rec.op == VX_OP_FILE_RENAME ? (const struct vx_rename *)(e + 1)
+					      : (const struct vx_rename *)0;
 }
 
 /* The names of a record: e->name_len and e->name2_len bytes, not zero terminated. */
@@ -53,11 +58,12 @@ static inline const char *vx_dir_name(const struct vx_dir *d)
 }
 
 /*
- * Puts the names behind the fixed part of @e, whose rec.op is set, with zero padding, and sets name_len, name2_len,
- * rec.len. Lengths in bytes, at most VX_NAME_MAX and VX_NAME2_MAX. Returns rec.len.
+ * Puts the names behind the fixed part of @e, whose rec.op is set, with zero padding, and sets
+ * name_len, name2_len, rec.len. Lengths in bytes, at most VX_NAME_MAX and VX_NAME2_MAX. Returns
+ * rec.len.
  */
-static inline __u32 vx_event_strings(struct vx_event *e, const char *name, __u32 name_len, const char *name2,
-				     __u32 name2_len)
+static inline __u32 vx_event_strings(struct vx_event *e, const char *name, __u32 name_len,
+				     const char *name2, __u32 name2_len)
 {
 	char *at = (char *)e + vx_event_fixed(e->rec.op);
 	const __u32 len = vx_event_len(e->rec.op, name_len, name2_len);
@@ -76,11 +82,13 @@ static inline __u32 vx_event_strings(struct vx_event *e, const char *name, __u32
 }
 
 /*
- * Checks a record that was not built here. @avail: bytes that can be read from @record, which is aligned to 8.
- * Returns 0, or
- *   -EBADMSG  its length cannot be believed: shorter than its parts, not a multiple of 8, above @avail or VX_EVENT_MAX
+ * Checks a record that was not built here. @avail: bytes that can be read from @record, which is
+ * aligned to 8. Returns 0, or
+ *   -EBADMSG  its length cannot be believed: shorter than its parts, not a multiple of 8, above
+ *             @avail or VX_EVENT_MAX
  *   -EPROTO   not VX_REC_EVENT, or an operation that is none of the 18
- *   -EINVAL   a flag that does not exist, a positive error, a name with '/' or a zero byte, padding that is not zero
+ *   -EINVAL   a flag that does not exist, a positive error, a name with '/' or a zero byte, padding
+ *             that is not zero
  *   -ENAMETOOLONG  a name above its limit
  */
 int vx_event_check(const void *record, __u64 avail);

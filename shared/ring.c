@@ -43,12 +43,14 @@ static inline unsigned char *subring(const struct vx_ring *r, __u32 producer, __
 }
 
 /*
- * Takes the reader's position over if it can be true: it only grows, never passes the head, stays aligned. A reader
- * that lies harms itself: the position is refused and the sub-ring stays full.
+ * Takes the reader's position over if it can be true: it only grows, never passes the head, stays
+ * aligned. A reader that lies harms itself: the position is refused and the sub-ring stays full.
  */
 static void refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p)
 {
-	/* Acquire: pairs with the reader's release; what it read is not overwritten before it has. */
+	/*
+	 * Acquire: pairs with the reader's release; what it read is not overwritten before it has.
+	 */
 	const __u64 tail = vx_load_acquire(&r->slots[producer].tail[cls]);
 
 	if (tail - p->tail_seen > p->head - p->tail_seen || (tail & 7)) {
@@ -61,7 +63,8 @@ static void refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls, struct vx
 }
 
 /* Room for @need bytes; looks at the reader's position only when the known one does not suffice. */
-static inline int room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p, __u64 need)
+static inline int room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
+		       __u64 need)
 {
 	const __u64 size = r->size[cls];
 
@@ -71,19 +74,26 @@ static inline int room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_p
 	return p->head + need - p->tail_seen <= size;
 }
 
-/* A producer that published up to @head (or lost: then @force) wakes the reader if it sleeps and wants to know. */
+/*
+ * A producer that published up to @head (or lost: then @force) wakes the reader if it sleeps and
+ * wants to know.
+ */
 static inline void wake_if_asleep(struct vx_ring *r, const __u64 *wake_at, __u64 head, int force)
 {
-	/* Full barrier: pairs with the reader's between sleeping = 1 and its last look at the heads. */
+	/*
+	 * Full barrier: pairs with the reader's between sleeping = 1 and its last look at the
+	 * heads.
+	 */
 	vx_mb();
 	if (vx_likely(!vx_load(&r->consumer->sleeping)))
 		return;
-	if ((force || (__s64)(head - vx_load(wake_at)) >= 0) && vx_exchange(&r->consumer->sleeping, 0))
+	if ((force || (__s64)(head - vx_load(wake_at)) >= 0) &&
+	    vx_exchange(&r->consumer->sleeping, 0))
 		r->wake(r);
 }
 
-static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u64 ticket, __u64 count,
-			 __u64 now_ns)
+static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u64 ticket,
+			 __u64 count, __u64 now_ns)
 {
 	if (!p->loss_pending) {
 		vx_store(&p->loss_first_ticket, ticket);
@@ -95,9 +105,15 @@ static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u
 	if (p->loss_per_op[op] != ~0u)
 		vx_store(&p->loss_per_op[op], p->loss_per_op[op] + 1);
 	vx_store(&p->lost[op], p->lost[op] + 1);
-	/* Release: a reader that sees the pending loss and asks for it to be written out finds it whole. */
+	/*
+	 * Release: a reader that sees the pending loss and asks for it to be written out finds it
+	 * whole.
+	 */
 	vx_store_release(&p->loss_pending, p->loss_pending + 1);
-	/* Release: pairs with the reader's acquire of busy; the ticket is known to be lost once busy is 0. */
+	/*
+	 * Release: pairs with the reader's acquire of busy; the ticket is known to be lost once
+	 * busy is 0.
+	 */
 	vx_store_release(&p->busy, 0);
 	wake_if_asleep(r, (const __u64 *)0, 0, 1);
 }
@@ -105,7 +121,8 @@ static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u
 /* Writes the pending loss at @head. Returns the new head, not yet published. */
 static __u64 write_lost(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p)
 {
-	struct vx_lost *lost = (struct vx_lost *)(subring(r, producer, cls) + (p->head & (r->size[cls] - 1)));
+	struct vx_lost *lost =
+		(struct vx_lost *)(subring(r, producer, cls) + (p->head & (r->size[cls] - 1)));
 	__u32 op;
 
 	memset(lost, 0, sizeof(*lost));
@@ -148,8 +165,12 @@ int vx_ring_flush_loss(struct vx_ring *r, __u32 producer, __u32 cls)
 	return 1;
 }
 
-/* Behind a record there is always room for one VX_REC_LOST; a pending one goes first and needs another. */
-static inline int make_room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p, __u32 max_len)
+/*
+ * Behind a record there is always room for one VX_REC_LOST; a pending one goes first and needs
+ * another.
+ */
+static inline int make_room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
+			    __u32 max_len)
 {
 	if (vx_likely(!p->loss_pending))
 		return room(r, producer, cls, p, (__u64)max_len + LOST_LEN);
@@ -159,8 +180,8 @@ static inline int make_room(struct vx_ring *r, __u32 producer, __u32 cls, struct
 	return 1;
 }
 
-static inline void *place(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p, __u32 op,
-			  struct vx_slot *slot)
+static inline void *place(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
+			  __u32 op, struct vx_slot *slot)
 {
 	slot->producer = p;
 	slot->head = p->head;
@@ -182,7 +203,10 @@ void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, 
 
 	vx_store(&p->attempted, count + 1);
 	if (cls == VX_CLASS_M) {
-		/* Ordered before the ticket by the full barrier of vx_fetch_add: see ring_reader.c, refill(). */
+		/*
+		 * Ordered before the ticket by the full barrier of vx_fetch_add: see ring_reader.c,
+		 * refill().
+		 */
 		vx_store(&p->busy, 1);
 		ticket = vx_fetch_add(&r->header->tickets, 1);
 	} else {
@@ -199,7 +223,8 @@ void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, 
 	return rec;
 }
 
-void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_ns, struct vx_slot *slot)
+void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_ns,
+			struct vx_slot *slot)
 {
 	struct vx_producer *p = vx_ring_producer(r, producer, cls);
 	struct vx_record *rec;
@@ -220,10 +245,15 @@ void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len)
 
 	if (slot->op < VX_OP_SLOTS)
 		vx_store(&p->delivered[slot->op], p->delivered[slot->op] + 1);
-	/* Release: pairs with the reader's acquire of head; the record is whole before it can be seen. */
+	/*
+	 * Release: pairs with the reader's acquire of head; the record is whole before it can be
+	 * seen.
+	 */
 	vx_store_release(&p->head, head);
 	if (slot->cls == VX_CLASS_M && slot->op < VX_OP_SLOTS)
-		/* Release: pairs with the reader's acquire of busy: who sees 0 sees the head above. */
+		/*
+		 * Release: pairs with the reader's acquire of busy: who sees 0 sees the head above.
+		 */
 		vx_store_release(&p->busy, 0);
 	if (vx_unlikely(!(p->attempted & 63)))
 		refresh_tail(r, slot->number, slot->cls, p);

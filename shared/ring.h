@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The ring, producers' side. The same source runs in the kernel (a producer is a CPU) and in user space (a thread).
+ * The ring, producers' side. The same source runs in the kernel (a producer is a CPU) and in user
+ * space (a thread).
  *
- * What it is: for each producer one single-producer sub-ring per class of operation; class M attempts take a dense
- * ticket from one counter that all share. A producer writes only its own sub-rings, so there is no lock and, but for
- * the ticket, no atomic read-modify-write.
+ * What it is: for each producer one single-producer sub-ring per class of operation; class M
+ * attempts take a dense ticket from one counter that all share. A producer writes only its own
+ * sub-rings, so there is no lock and, but for the ticket, no atomic read-modify-write.
  *
- * Why not one ring: a lock or a shared head costs 3 to 15 times the speed when producers contend, and a flood of
- * reads would evict renames. Why not timestamps for the order: clocks of CPUs and the moment that they are read at
- * do not say which rename came first; the ticket is taken while the VFS holds the directory's lock.
+ * Why not one ring: a lock or a shared head costs 3 to 15 times the speed when producers contend,
+ * and a flood of reads would evict renames. Why not timestamps for the order: clocks of CPUs and
+ * the moment that they are read at do not say which rename came first; the ticket is taken while
+ * the VFS holds the directory's lock.
  *
- * A producer gets: a wait-free attempt, record or loss. What finds no room is counted (struct vx_producer, lost[])
- * and reported by one VX_REC_LOST in front of the next record that finds room: room for that is always kept, so a
- * pending loss can be written out at any time (vx_ring_flush_loss).
+ * A producer gets: a wait-free attempt, record or loss. What finds no room is counted (struct
+ * vx_producer, lost[]) and reported by one VX_REC_LOST in front of the next record that finds room:
+ * room for that is always kept, so a pending loss can be written out at any time
+ * (vx_ring_flush_loss).
  *
- * The reader gets (ring_reader.h): one stream in which class M stands in ticket order, class D between the right
- * tickets, and every loss at its place.
+ * The reader gets (ring_reader.h): one stream in which class M stands in ticket order, class D
+ * between the right tickets, and every loss at its place.
  *
- * Price: a full barrier a record (the wakeup check), a shared counter for class M, and room for the longest record
- * is needed to write a short one.
+ * Price: a full barrier a record (the wakeup check), a shared counter for class M, and room for the
+ * longest record is needed to write a short one.
  *
- * Callers must not: let two contexts be the same producer at once (kernel: preemption off, never from interrupts);
- * begin without committing; sleep between begin and commit.
+ * Callers must not: let two contexts be the same producer at once (kernel: preemption off, never
+ * from interrupts); begin without committing; sleep between begin and commit.
  */
 #ifndef VEXFS_RING_H
 #define VEXFS_RING_H
@@ -39,7 +42,8 @@ struct vx_ring {
 	struct vx_producer *producers;   /* [producer * VX_CLASSES + class] */
 	struct vx_consumer *consumer;
 	struct vx_consumer_slot *slots;  /* [producer] */
-	unsigned char *data;             /* sub-rings one after the other, each mapped twice in a row */
+	/* sub-rings one after the other, each mapped twice in a row */
+	unsigned char *data;
 	__u64 size[VX_CLASSES];
 	__u32 n;                         /* producers */
 	void (*wake)(struct vx_ring *);  /* wakes the reader; may be called by every producer */
@@ -65,24 +69,32 @@ void vx_ring_format(struct vx_ring *r, __u64 channel, __u64 features, __s64 real
 int vx_subring_size_ok(__u64 size);
 
 /*
- * Begins an attempt of @op (below VX_OP_SLOTS) as @producer, and counts it; class M takes its ticket here. All
- * filtering comes before.
- * @max_len: the longest that the record can become, at most VX_RECORD_MAX; @now_ns: CLOCK_MONOTONIC.
- * Returns where to build the record (its ticket, count and mono_ns are filled in already), for vx_ring_commit; or
- * NULL when there is no room: the loss is accounted, there is nothing more to do.
+ * Begins an attempt of @op (below VX_OP_SLOTS) as @producer, and counts it; class M takes its
+ * ticket here. All filtering comes before.
+ * @max_len: the longest that the record can become, at most VX_RECORD_MAX; @now_ns:
+ * CLOCK_MONOTONIC. Returns where to build the record (its ticket, count and mono_ns are filled in
+ * already), for vx_ring_commit; or NULL when there is no room: the loss is accounted, there is
+ * nothing more to do.
  */
 void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, __u64 now_ns,
 		    struct vx_slot *slot);
 
-/* The same for a record that is no attempt and takes no ticket (VX_REC_DIR) in the sub-ring of @cls. */
-void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_ns, struct vx_slot *slot);
+/*
+ * The same for a record that is no attempt and takes no ticket (VX_REC_DIR) in the sub-ring of
+ * @cls.
+ */
+void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_ns,
+			struct vx_slot *slot);
 
-/* Publishes the record of @len bytes (multiple of 8, at most the max_len of begin); wakes the reader if it sleeps. */
+/*
+ * Publishes the record of @len bytes (multiple of 8, at most the max_len of begin); wakes the
+ * reader if it sleeps.
+ */
 void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len);
 
 /*
- * Writes out the pending loss of a sub-ring, as its producer. Returns 1 when nothing is pending afterwards, 0 when
- * the kept room is in use by an earlier loss that the reader has not released.
+ * Writes out the pending loss of a sub-ring, as its producer. Returns 1 when nothing is pending
+ * afterwards, 0 when the kept room is in use by an earlier loss that the reader has not released.
  */
 int vx_ring_flush_loss(struct vx_ring *r, __u32 producer, __u32 cls);
 
@@ -92,7 +104,8 @@ static inline __u64 vx_ring_tickets(const struct vx_ring *r)
 	return vx_load_acquire(&r->header->tickets);
 }
 
-static inline struct vx_producer *vx_ring_producer(const struct vx_ring *r, __u32 producer, __u32 cls)
+static inline struct vx_producer *vx_ring_producer(const struct vx_ring *r, __u32 producer,
+						   __u32 cls)
 {
 	return &r->producers[producer * VX_CLASSES + cls];
 }

@@ -23,8 +23,8 @@ static int geometry_ok(const struct vx_ring_header *h, __u64 bytes)
 	       h->total == vx_ring_bytes(h->producers, m, d) && h->total <= bytes;
 }
 
-int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, void *consumer, void *scratch,
-		   __u64 first_seq)
+int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, void *consumer,
+		   void *scratch, __u64 first_seq)
 {
 	const struct vx_ring_header *h = (const struct vx_ring_header *)ring;
 	const unsigned char *base = (const unsigned char *)ring;
@@ -156,7 +156,10 @@ static void refill(struct vx_reader *rd)
 	const __u32 subs = rd->n * VX_CLASSES;
 	__u32 i;
 
-	/* Pairs with the producers' vx_fetch_add: who took a smaller ticket is seen busy, or seen to be done. */
+	/*
+	 * Pairs with the producers' vx_fetch_add: who took a smaller ticket is seen busy, or seen
+	 * to be done.
+	 */
 	rd->tickets = vx_load_acquire(&rd->header->tickets);
 	rd->behind_limit = 0;
 	for (i = VX_CLASS_D; i < subs; i += VX_CLASSES) {
@@ -210,7 +213,8 @@ static const struct vx_record *take(struct vx_reader *rd, __u32 cls, struct vx_i
 	return r;
 }
 
-static enum vx_item_kind gap(struct vx_reader *rd, struct vx_item *item, __u32 cls, __u64 ticket, __u64 count)
+static enum vx_item_kind gap(struct vx_reader *rd, struct vx_item *item, __u32 cls, __u64 ticket,
+			     __u64 count)
 {
 	item->kind = VX_ITEM_GAP;
 	item->cls = cls;
@@ -252,7 +256,9 @@ static enum vx_item_kind deliver(struct vx_reader *rd, __u32 cls, struct vx_item
 	return VX_ITEM_LOST;
 }
 
-/* True when no producer can still publish the next ticket: none that has nothing visible is busy. */
+/*
+ * True when no producer can still publish the next ticket: none that has nothing visible is busy.
+ */
 static int decided(const struct vx_reader *rd)
 {
 	__u32 i;
@@ -276,7 +282,8 @@ static enum vx_item_kind step(struct vx_reader *rd, struct vx_item *item)
 		m = &rd->subs[rd->heap[VX_CLASS_M][0]];
 	if (rd->queued[VX_CLASS_D])
 		d = &rd->subs[rd->heap[VX_CLASS_D][0]];
-	if (m && m->key_ticket <= t && record_at(m)->type != VX_REC_EVENT && record_at(m)->type != VX_REC_USER)
+	if (m && m->key_ticket <= t && record_at(m)->type != VX_REC_EVENT &&
+	    record_at(m)->type != VX_REC_USER)
 		return deliver(rd, VX_CLASS_M, item);
 	if (d && d->key_ticket <= t && (rd->behind_limit || t < rd->tickets))
 		return deliver(rd, VX_CLASS_D, item);
@@ -324,7 +331,10 @@ void vx_reader_release_to(struct vx_reader *rd, const __u64 *pos)
 	for (i = 0; i < rd->n * VX_CLASSES; i++) {
 		__u64 *tail = &rd->slots[i / VX_CLASSES].tail[i % VX_CLASSES];
 
-		/* Release: pairs with the producer's acquire of tail; all reads of the records are done. */
+		/*
+		 * Release: pairs with the producer's acquire of tail; all reads of the records are
+		 * done.
+		 */
 		if (vx_load(tail) != pos[i])
 			vx_store_release(tail, pos[i]);
 	}
@@ -347,7 +357,8 @@ int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes)
 	__u32 i;
 
 	for (i = 0; i < rd->n * VX_CLASSES; i++)
-		vx_store(&rd->slots[i / VX_CLASSES].wake[i % VX_CLASSES], rd->subs[i].pos + wake_bytes);
+		vx_store(&rd->slots[i / VX_CLASSES].wake[i % VX_CLASSES],
+			 rd->subs[i].pos + wake_bytes);
 	vx_store(&rd->consumer->sleeping, 1);
 	/* Full barrier: pairs with the producers' between head and sleeping. */
 	vx_mb();
@@ -358,7 +369,8 @@ int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes)
 		if (head - rd->subs[i].pos >= need || vx_load(&rd->subs[i].producer->loss_pending))
 			break;
 	}
-	if (i == rd->n * VX_CLASSES && (wake_bytes > 1 || vx_load(&rd->header->tickets) == rd->next_ticket))
+	if (i == rd->n * VX_CLASSES &&
+	    (wake_bytes > 1 || vx_load(&rd->header->tickets) == rd->next_ticket))
 		return 1;
 	vx_reader_awake(rd);
 	return 0;

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The ring, reader's side: merges all sub-rings to one stream. One thread; never writes what a producer reads but the
- * consumer mapping.
+ * The ring, reader's side: merges all sub-rings to one stream. One thread; never writes what a
+ * producer reads but the consumer mapping.
  *
  * The order that it gives
- *   - class M: the order of the tickets, dense. A ticket that was taken and will not come is a VX_ITEM_GAP at its
- *     place; the reader never waits for it.
- *   - class D: behind the class M operations whose tickets had been taken when it happened and before the others;
- *     among themselves by time. If one operation had returned before another began, they are in that order whatever
- *     CPUs they ran on (as long as the CPUs' clocks agree).
- *   - numbers: every record that was delivered and every attempt that was lost has one seq; there are no other jumps.
+ *   - class M: the order of the tickets, dense. A ticket that was taken and will not come is a
+ *     VX_ITEM_GAP at its place; the reader never waits for it.
+ *   - class D: behind the class M operations whose tickets had been taken when it happened and
+ *     before the others; among themselves by time. If one operation had returned before another
+ *     began, they are in that order whatever CPUs they ran on (as long as the CPUs' clocks agree).
+ *   - numbers: every record that was delivered and every attempt that was lost has one seq; there
+ *     are no other jumps.
  *
- * How it knows (refill): a snapshot takes, in this order, the tickets T, the heads of all class D sub-rings (the
- * limit), busy and head of all class M sub-rings, and the heads of all class D sub-rings again (visible).
- *   - A ticket below T was taken before the snapshot, and its producer had set busy before. So if the producer is not
- *     busy, the record is visible or the ticket is lost.
- *   - What happened before a record within the limit, or before a ticket below T, is visible in the second look.
+ * How it knows (refill): a snapshot takes, in this order, the tickets T, the heads of all class D
+ * sub-rings (the limit), busy and head of all class M sub-rings, and the heads of all class D
+ * sub-rings again (visible).
+ *   - A ticket below T was taken before the snapshot, and its producer had set busy before. So if
+ *     the producer is not busy, the record is visible or the ticket is lost.
+ *   - What happened before a record within the limit, or before a ticket below T, is visible in the
+ *     second look.
  *
- * The records stay in place until vx_reader_release: the caller says up to where it needs them no more.
+ * The records stay in place until vx_reader_release: the caller says up to where it needs them no
+ * more.
  */
 #ifndef VEXFS_RING_READER_H
 #define VEXFS_RING_READER_H
@@ -32,8 +36,10 @@ enum vx_item_kind {
 	VX_ITEM_NONE = 0,   /* nothing there now */
 	VX_ITEM_EVENT,      /* record: VX_REC_EVENT or VX_REC_USER; has one seq */
 	VX_ITEM_DIR,        /* record: VX_REC_DIR; has no seq */
-	VX_ITEM_LOST,       /* record: VX_REC_LOST, the account; class M: its gaps are items of their own; no seq */
-	VX_ITEM_GAP,        /* count attempts of class cls are lost here; they have the seqs seq ... seq + count - 1 */
+	/* record: VX_REC_LOST, the account; class M: its gaps are items of their own; no seq */
+	VX_ITEM_LOST,
+	/* count attempts of class cls are lost here; they have the seqs seq ... seq + count - 1 */
+	VX_ITEM_GAP,
 	VX_ITEM_BROKEN,     /* the ring holds something that cannot be: stop reading it */
 };
 
@@ -45,7 +51,8 @@ struct vx_item {
 	const struct vx_record *record; /* in place; NULL for GAP */
 	__u64 seq;
 	__u64 count;        /* GAP: attempts */
-	__u64 ticket;       /* GAP: class M: the first lost ticket; class D: the tickets taken by then */
+	/* GAP: class M: the first lost ticket; class D: the tickets taken by then */
+	__u64 ticket;
 };
 
 /* One sub-ring as the reader sees it. */
@@ -81,23 +88,29 @@ struct vx_reader {
 };
 
 /*
- * Number of bytes of scratch memory for @producers, for vx_reader_init. The memory must be zero, aligned to 8, and
- * live as long as the reader.
+ * Number of bytes of scratch memory for @producers, for vx_reader_init. The memory must be zero,
+ * aligned to 8, and live as long as the reader.
  */
 size_t vx_reader_scratch(__u32 producers);
 
 /*
- * Starts a reader on a mapped ring of @ring_bytes and its consumer mapping. The numbers of the stream begin with
+ * Starts a reader on a mapped ring of @ring_bytes and its consumer mapping. The numbers of the
+ * stream begin with
  * @first_seq. The geometry in the header is checked.
  * Returns 0; -EPROTO wrong magic or ABI version; -EINVAL a geometry that does not fit the mapping.
  */
-int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, void *consumer, void *scratch,
-		   __u64 first_seq);
+int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, void *consumer,
+		   void *scratch, __u64 first_seq);
 
-/* The next item, in *@item; looks at the ring anew when what it knew of is used up. Returns item->kind. */
+/*
+ * The next item, in *@item; looks at the ring anew when what it knew of is used up. Returns
+ * item->kind.
+ */
 enum vx_item_kind vx_reader_next(struct vx_reader *rd, struct vx_item *item);
 
-/* Gives all that was read back to the producers. What is in place before must not be used any more. */
+/*
+ * Gives all that was read back to the producers. What is in place before must not be used any more.
+ */
 void vx_reader_release(struct vx_reader *rd);
 
 /* The positions read so far, for vx_reader_release_to: @pos has 2 * producers places. */
@@ -107,16 +120,19 @@ void vx_reader_positions(const struct vx_reader *rd, __u64 *pos);
 void vx_reader_release_to(struct vx_reader *rd, const __u64 *pos);
 
 /*
- * Says that the reader sleeps until some sub-ring has @wake_bytes more than it has read (0 and 1: at the next
- * record), and looks a last time. Returns 1: sleep now (poll the device); 0: do not, there is something to read.
- * The reader must have read everything (VX_ITEM_NONE) before.
+ * Says that the reader sleeps until some sub-ring has @wake_bytes more than it has read (0 and 1:
+ * at the next record), and looks a last time. Returns 1: sleep now (poll the device); 0: do not,
+ * there is something to read. The reader must have read everything (VX_ITEM_NONE) before.
  */
 int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes);
 
 /* The reader is awake again; no wakeup is wanted. */
 void vx_reader_awake(struct vx_reader *rd);
 
-/* True when a loss is accounted that no record reports yet: a barrier (VX_IOC_BARRIER) writes it out. */
+/*
+ * True when a loss is accounted that no record reports yet: a barrier (VX_IOC_BARRIER) writes it
+ * out.
+ */
 int vx_reader_loss_pending(const struct vx_reader *rd);
 
 /* Bytes published and not yet read, over all sub-rings. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Invalidator: what the kernel saw happen in the backing directory behind the mount is what the mount's caches must
-// forget. Turns events into the mount's notifications; blocks nowhere.
+// Invalidator: what the kernel saw happen in the backing directory behind the mount is what the
+// mount's caches must forget. Turns events into the mount's notifications; blocks nowhere.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace vexfs::fuse {
 class Invalidator {
   public:
     // Events of the file system `fsid` with the device number `dev` are the backing file system's.
-    Invalidator(Mount& mount, std::uint64_t fsid, dev_t dev) : mount_(mount), fsid_(fsid), dev_(dev) {}
+    Invalidator(Mount& mount, std::uint64_t fsid, dev_t dev)
+        : mount_(mount), fsid_(fsid), dev_(dev) {}
 
     // Takes events of every boundary; only those from behind the mount matter.
     void on_event(const EventView& view);

@@ -12,7 +12,8 @@ namespace {
 
 std::atomic<std::uint64_t> g_sinks{0};
 
-// A name that is longer than a record holds can't come from a file system; it is cut rather than trusted.
+// A name that is longer than a record holds can't come from a file system; it is cut rather than
+// trusted.
 std::uint32_t clip(std::string_view text, std::uint32_t limit) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(text.size(), limit));
 }
@@ -75,8 +76,8 @@ void RingSink::on_event(const Observation& o) {
     const std::uint32_t name_len = clip(o.name, VX_NAME_MAX);
     const std::uint32_t name2_len = clip(o.name2, VX_NAME2_MAX);
     vx_slot slot;
-    auto* e = static_cast<vx_event*>(vx_ring_begin(ring_, self.number(), o.op,
-                                                   vx_event_len(o.op, name_len, name2_len), o.mono_ns, &slot));
+    auto* e = static_cast<vx_event*>(vx_ring_begin(
+        ring_, self.number(), o.op, vx_event_len(o.op, name_len, name2_len), o.mono_ns, &slot));
     if (e == nullptr) {
         return;
     }
@@ -84,7 +85,8 @@ void RingSink::on_event(const Observation& o) {
     if (o.op == VX_OP_FILE_RENAME) {
         fill_rename(e, o);
     }
-    const std::uint32_t len = vx_event_strings(e, o.name.data(), name_len, o.name2.data(), name2_len);
+    const std::uint32_t len =
+        vx_event_strings(e, o.name.data(), name_len, o.name2.data(), name2_len);
     vx_ring_commit(ring_, &slot, len);
 }
 
@@ -93,7 +95,8 @@ void RingSink::on_directory(const DirectoryPlace& place) {
     const Producer self(*this);
     for (std::uint32_t cls = 0; cls < VX_CLASSES; cls++) {
         vx_slot slot;
-        auto* d = static_cast<vx_dir*>(vx_ring_begin_dir(ring_, self.number(), cls, place.mono_ns, &slot));
+        auto* d = static_cast<vx_dir*>(
+            vx_ring_begin_dir(ring_, self.number(), cls, place.mono_ns, &slot));
         if (d == nullptr) {
             continue;
         }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// RingSink: the FUSE boundary's events, written into a ring in memory, so that the pipeline has one kind of input.
+// RingSink: the FUSE boundary's events, written into a ring in memory, so that the pipeline has one
+// kind of input.
 //
-// Every worker thread is a producer with sub-rings of its own. Threads beyond the ring's producers share the last one
-// behind a lock: slower, never wrong.
+// Every worker thread is a producer with sub-rings of its own. Threads beyond the ring's producers
+// share the last one behind a lock: slower, never wrong.
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,8 @@ class RingSink final : public BoundarySink {
     void on_event(const Observation& event) override;
     void on_directory(const DirectoryPlace& place) override;
 
-    // Writes pending losses out, so that the reader finds them. A producer that is writing just now writes its own.
+    // Writes pending losses out, so that the reader finds them. A producer that is writing just now
+    // writes its own.
     void barrier();
 
   private:

@@ -44,10 +44,12 @@ void DirectoryMap::announce(const vx_dir& dir) {
         return;
     }
     // As of its ticket: place() records that renames up to and including `ticket` are in it.
-    place(key, {dir.fsid, dir.parent_ino, dir.parent_gen}, {vx_dir_name(&dir), dir.name_len}, dir.rec.ticket - 1);
+    place(key, {dir.fsid, dir.parent_ino, dir.parent_gen}, {vx_dir_name(&dir), dir.name_len},
+          dir.rec.ticket - 1);
 }
 
-void DirectoryMap::place(const ObjectKey& dir, const ObjectKey& parent, std::string_view name, std::uint64_t ticket) {
+void DirectoryMap::place(const ObjectKey& dir, const ObjectKey& parent, std::string_view name,
+                         std::uint64_t ticket) {
     const bool known = nodes_.contains(dir);
     Node* node = insert(dir);
     if (node == nullptr) {

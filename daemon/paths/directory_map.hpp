@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// DirectoryMap: where every directory of the watched file systems is, at the point of the stream that has been read.
+// DirectoryMap: where every directory of the watched file systems is, at the point of the stream
+// that has been read.
 //
-// It is fed by the stream itself: VX_REC_DIR records (before the first event in a directory), created, renamed and
-// deleted directories. So a path is a look-up, no path walk happens in the kernel's hooks, and a path is the one at
-// the time of the event. The rename of a directory changes one node, whatever is below it.
+// It is fed by the stream itself: VX_REC_DIR records (before the first event in a directory),
+// created, renamed and deleted directories. So a path is a look-up, no path walk happens in the
+// kernel's hooks, and a path is the one at the time of the event. The rename of a directory changes
+// one node, whatever is below it.
 //
-// A VX_REC_DIR is true for all renames with a smaller ticket than its own. One that was read late, after a newer rename
-// of the same directory had been applied, is ignored.
+// A VX_REC_DIR is true for all renames with a smaller ticket than its own. One that was read late,
+// after a newer rename of the same directory had been applied, is ignored.
 #pragma once
 
 #include <cstdint>
@@ -36,22 +38,25 @@ struct ObjectKeyHash {
 
 class DirectoryMap {
   public:
-    // `limit`: directories that are kept. Further ones are not, and counted: paths below them are not known.
+    // `limit`: directories that are kept. Further ones are not, and counted: paths below them are
+    // not known.
     explicit DirectoryMap(std::size_t limit = std::size_t{1} << 22) : limit_(limit) {}
 
-    // The absolute path of a directory that is known from outside: a watched directory, a file system's root.
+    // The absolute path of a directory that is known from outside: a watched directory, a file
+    // system's root.
     void anchor(const ObjectKey& dir, std::string path);
     void remove_anchor(const ObjectKey& dir);
 
     // A VX_REC_DIR record (checked by the ring's reader; the name's length is checked here).
     void announce(const vx_dir& dir);
     // A directory was created or moved by the class M event with this ticket.
-    void place(const ObjectKey& dir, const ObjectKey& parent, std::string_view name, std::uint64_t ticket);
+    void place(const ObjectKey& dir, const ObjectKey& parent, std::string_view name,
+               std::uint64_t ticket);
     // A directory was deleted.
     void forget(const ObjectKey& dir);
 
-    // Puts the path of `name` in `parent` into `out`; `name` empty: of the directory itself. False, and `out` empty,
-    // when some directory up to an anchor is not known.
+    // Puts the path of `name` in `parent` into `out`; `name` empty: of the directory itself. False,
+    // and `out` empty, when some directory up to an anchor is not known.
     bool path(const ObjectKey& parent, std::string_view name, std::string& out);
 
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }

@@ -8,7 +8,8 @@
 
 namespace vexfs {
 
-Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock, const Config& config)
+Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock,
+                   const Config& config)
     : store_(store), paths_(paths), clock_(clock), config_(config) {}
 
 void Pipeline::add_source(std::unique_ptr<Source> source) { sources_.push_back(std::move(source)); }
@@ -29,8 +30,8 @@ bool Pipeline::turn() {
     return finish_turn() && !stuck_ && !broken_ && read != 0;
 }
 
-// Writes the batch, gives the rings' room back, sends what is pushed; then sleeps if nothing is left. Returns whether
-// the loop must come back at once.
+// Writes the batch, gives the rings' room back, sends what is pushed; then sleeps if nothing is
+// left. Returns whether the loop must come back at once.
 bool Pipeline::finish_turn() {
     if (Status status = store_.flush(); !status) {
         get_stuck(status);
@@ -48,7 +49,8 @@ bool Pipeline::finish_turn() {
     bool idle = true;
     for (auto& source : sources_) {
         if (vx_reader_loss_pending(&source->reader())) {
-            source->barrier().ignore();  // a failure shows as the loss staying pending, and in the kernel's log
+            // a failure shows as the loss staying pending, and in the kernel's log
+            source->barrier().ignore();
         }
         idle = source->sleep() && idle;
     }
@@ -64,10 +66,12 @@ bool Pipeline::finish_turn() {
 unsigned Pipeline::drain(Source& source) {
     vx_item item;
     unsigned n = 0;
-    while (n < config_.batch && !stuck_ && vx_reader_next(&source.reader(), &item) != VX_ITEM_NONE) {
+    while (n < config_.batch && !stuck_ &&
+           vx_reader_next(&source.reader(), &item) != VX_ITEM_NONE) {
         if (item.kind == VX_ITEM_BROKEN) {
             broken_ = true;
-            spdlog::critical("the ring holds something that cannot be; reading stops. Restart vexfsd");
+            spdlog::critical(
+                "the ring holds something that cannot be; reading stops. Restart vexfsd");
             break;
         }
         n++;
@@ -101,7 +105,8 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
     gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
     gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     gap.reason = GapReason::ring_full;
-    scope_ = item.cls == VX_CLASS_M ? std::string("class M") : fmt::format("class D, producer {}", item.producer);
+    scope_ = item.cls == VX_CLASS_M ? std::string("class M")
+                                    : fmt::format("class D, producer {}", item.producer);
     gap.scope = scope_;
     counters_.gaps++;
     counters_.lost += item.count;
@@ -136,7 +141,8 @@ bool Pipeline::take_event(Source& source, const vx_record& record) {
     view.seq = store_.next_seq();
     view.real_ns = record.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     if (record.type == VX_REC_EVENT) {
-        // Paths and directories by the file system that the event came from: a mount has paths of its own.
+        // Paths and directories by the file system that the event came from: a mount has paths of
+        // its own.
         const auto& event = reinterpret_cast<const vx_event&>(record);
         if (event.rec.op != VX_OP_DIR_DELETE) {
             follow_directories(event, record.ticket);
@@ -150,13 +156,14 @@ bool Pipeline::take_event(Source& source, const vx_record& record) {
     return store_held();
 }
 
-// The old path of a directory's rename is looked up by its old parent and name, so it does not matter that the map
-// holds the new place already.
+// The old path of a directory's rename is looked up by its old parent and name, so it does not
+// matter that the map holds the new place already.
 void Pipeline::find_path(const vx_event& event, EventView& view) {
     const ObjectKey parent{event.fsid, event.parent_ino, event.parent_gen};
     const ObjectKey self{event.fsid, event.ino, event.gen};
     const std::string_view name(vx_event_name(&event), event.name_len);
-    const bool known = event.parent_ino != 0 ? paths_.path(parent, name, path_) : paths_.path(self, {}, path_);
+    const bool known =
+        event.parent_ino != 0 ? paths_.path(parent, name, path_) : paths_.path(self, {}, path_);
     counters_.no_path += !known && event.ino != 0;
     view.path = path_;
     if (const vx_rename* rename = vx_event_rename_const(&event); rename != nullptr) {
@@ -180,8 +187,8 @@ void Pipeline::follow_directories(const vx_event& event, std::uint64_t ticket) {
     }
 }
 
-// Appends what was read last; writes the batch when it is full. False: the store is stuck, and the item waits in held_
-// (its record stays in the ring, which is not released before the next flush).
+// Appends what was read last; writes the batch when it is full. False: the store is stuck, and the
+// item waits in held_ (its record stays in the ring, which is not released before the next flush).
 bool Pipeline::store_held() {
     for (int attempt = 0; attempt < 2; attempt++) {
         const Status status = held_.event ? store_.append(held_.view) : store_.append(held_.lost);
@@ -216,7 +223,8 @@ void Pipeline::publish(const EventView& view) {
         counters_.units[view.op()] += view.ops.size();
         const std::uint32_t mask = view.ops.mask() & config_.pushback;
         if (push_ != nullptr && mask != 0) {
-            const PushUnit unit{.uop_mask = mask, .user_data = view.seq, .chain = view.chain, .flags = 0};
+            const PushUnit unit{
+                .uop_mask = mask, .user_data = view.seq, .chain = view.chain, .flags = 0};
             if (Status status = push_->add(view.event(), unit); !status) {
                 counters_.push_errors++;
             }
@@ -229,8 +237,10 @@ void Pipeline::publish(const EventView& view) {
 
 void Pipeline::get_stuck(const Status& status) {
     if (!stuck_) {
-        spdlog::error("{}: reading stops until it can be written; what the ring cannot hold will be lost and counted",
-                      status.message());
+        spdlog::error(
+            "{}: reading stops until it can be written; what the ring cannot hold will be lost and "
+            "counted",
+            status.message());
     }
     stuck_ = true;
     stuck_reason_ = status.message();

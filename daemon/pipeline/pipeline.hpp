@@ -3,9 +3,10 @@
 //
 //   ring -> directory map, path -> translate -> store -> pushback, subscribers
 //
-// turn() is called by the event loop before it waits. It reads what the rings hold, in place, writes it to the store
-// with one write a batch, and only then gives the room in the ring back: when the store can not take it (disk full)
-// nothing is dropped here; the ring fills, and what it then loses is counted there.
+// turn() is called by the event loop before it waits. It reads what the rings hold, in place,
+// writes it to the store with one write a batch, and only then gives the room in the ring back:
+// when the store can not take it (disk full) nothing is dropped here; the ring fills, and what it
+// then loses is counted there.
 #pragma once
 
 #include <array>
@@ -53,18 +54,22 @@ class Pipeline {
     void add_source(std::unique_ptr<Source> source);
     // `ring` outlives the pipeline; nullptr: nothing is pushed.
     void set_push_ring(PushRing* ring) { push_ = ring; }
-    // Events of the file system `mount_fsid` are those of a FUSE mount: their objects are named by the backing
-    // file system `backing_fsid`, and their boundary is fuse.
-    void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) { mounts_[mount_fsid] = backing_fsid; }
+    // Events of the file system `mount_fsid` are those of a FUSE mount: their objects are named by
+    // the backing file system `backing_fsid`, and their boundary is fuse.
+    void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) {
+        mounts_[mount_fsid] = backing_fsid;
+    }
     // Called with every event, on the pipeline's thread; must not block.
     void subscribe(Subscriber subscriber) { subscribers_.push_back(std::move(subscriber)); }
     // Called with every gap.
     void on_gap(std::function<void(const Gap&)> fn) { on_gap_ = std::move(fn); }
 
-    // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is stuck.
+    // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
+    // stuck.
     bool turn();
 
-    // Calls `done` when all that happened before this call has been read, stored and synced (or with the error).
+    // Calls `done` when all that happened before this call has been read, stored and synced (or
+    // with the error).
     void sync(std::function<void(const Status&)> done);
 
     // The store can't be written: back-pressure. turn() does nothing until retry().

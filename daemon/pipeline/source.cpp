@@ -13,8 +13,8 @@ Result<std::unique_ptr<Source>> Source::create(const SourceConfig& config) {
         return Status::error(EINVAL, "the ring claims more producers than there can be");
     }
     self->scratch_.resize(vx_reader_scratch(header->producers) / sizeof(std::uint64_t) + 1);
-    const int error = vx_reader_init(&self->reader_, config.ring.data(), config.ring.size(), config.consumer,
-                                     self->scratch_.data(), 1);
+    const int error = vx_reader_init(&self->reader_, config.ring.data(), config.ring.size(),
+                                     config.consumer, self->scratch_.data(), 1);
     if (error != 0) {
         return Status::from_errno(error, "read the ring");
     }

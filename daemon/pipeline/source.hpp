@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Source: one ring that the pipeline reads, the kernel's or the FUSE workers'. Same code, same records.
+// Source: one ring that the pipeline reads, the kernel's or the FUSE workers'. Same code, same
+// records.
 #pragma once
 
 #include <cstdint>

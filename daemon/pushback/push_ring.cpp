@@ -10,7 +10,8 @@ namespace vexfs {
 
 PushRing::PushRing(const Mapping& area, PushCall call)
     : header_(static_cast<vx_push_header*>(area.data())),
-      results_(reinterpret_cast<const vx_push_result*>(static_cast<std::byte*>(area.data()) + VX_PUSH_RESULTS_OFF)),
+      results_(reinterpret_cast<const vx_push_result*>(static_cast<std::byte*>(area.data()) +
+                                                       VX_PUSH_RESULTS_OFF)),
       entries_(static_cast<std::byte*>(area.data()) + VX_PUSH_ENTRIES_OFF),
       size_((area.size() - VX_PUSH_ENTRIES_OFF) / 2),
       call_(std::move(call)) {}
@@ -18,7 +19,8 @@ PushRing::PushRing(const Mapping& area, PushCall call)
 Status PushRing::add(const vx_event& event, const PushUnit& unit) {
     const auto len = static_cast<std::uint32_t>(sizeof(vx_push)) + event.rec.len;
     if (unit.uop_mask == 0 || event.rec.op >= VX_OP_COUNT || len > size_) {
-        return Status::error(EINVAL, "push: no userspace operation, no kernel operation, or too long");
+        return Status::error(EINVAL,
+                             "push: no userspace operation, no kernel operation, or too long");
     }
     if (waiting_ == VX_PUSH_BATCH_MAX || tail_ + len - head_ > size_) {
         if (Status sent = flush(); !sent) {
@@ -44,7 +46,8 @@ Status PushRing::flush() {
     if (waiting_ == 0) {
         return {};
     }
-    // Release: the entries are whole before the kernel, on whatever CPU it runs the call, can see the tail.
+    // Release: the entries are whole before the kernel, on whatever CPU it runs the call, can see
+    // the tail.
     vx_store_release(&header_->tail, tail_);
     vx_push_call call{};
     const Status status = call_(waiting_, call);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PushRing: events on their way back to the kernel. Fills entries of the push ring (shared/abi/command.h), sends them
-// in batches with one call, and checks the result of every one.
+// PushRing: events on their way back to the kernel. Fills entries of the push ring
+// (shared/abi/command.h), sends them in batches with one call, and checks the result of every one.
 #pragma once
 
 #include <array>
@@ -15,7 +15,8 @@
 
 namespace vexfs {
 
-// The call that makes the kernel handle up to so many entries; fills handled and failed even when it fails.
+// The call that makes the kernel handle up to so many entries; fills handled and failed even when
+// it fails.
 using PushCall = std::function<Status(std::uint32_t entries, vx_push_call& call)>;
 
 struct PushCounters {
@@ -40,7 +41,8 @@ class PushRing {
     // `area`: the VX_MMAP_PUSH mapping; must outlive this.
     PushRing(const Mapping& area, PushCall call);
 
-    // Puts one entry in. When the ring or the batch is full it is sent first. `event` is a whole VX_REC_EVENT.
+    // Puts one entry in. When the ring or the batch is full it is sent first. `event` is a whole
+    // VX_REC_EVENT.
     Status add(const vx_event& event, const PushUnit& unit);
     // Sends what is waiting.
     Status flush();

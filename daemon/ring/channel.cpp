@@ -16,12 +16,16 @@ Status explain_open(int err) {
         case ENOENT:
         case ENODEV:
         case ENXIO:
-            return Status::error(err, "/dev/vexfs: the kernel module is not loaded: `insmod vexfs.ko`, or run "
-                                      "with --no-kmod to see only what goes through the mount");
+            return Status::error(
+                err,
+                "/dev/vexfs: the kernel module is not loaded: `insmod vexfs.ko`, or run "
+                "with --no-kmod to see only what goes through the mount");
         case EPERM:
         case EACCES:
-            return Status::error(err, "/dev/vexfs: permission denied: needs root (CAP_SYS_ADMIN), or run with "
-                                      "--no-kmod to see only what goes through the mount");
+            return Status::error(
+                err,
+                "/dev/vexfs: permission denied: needs root (CAP_SYS_ADMIN), or run with "
+                "--no-kmod to see only what goes through the mount");
         default:
             return Status::from_errno(err, "open /dev/vexfs");
     }
@@ -46,13 +50,17 @@ Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
         return explain_open(errno);
     }
     self->query_.size = sizeof(vx_query);
-    if (Status s = call(self->fd_.get(), VX_IOC_QUERY, self->query_, "ask vexfs.ko for its version"); !s) {
+    if (Status s =
+            call(self->fd_.get(), VX_IOC_QUERY, self->query_, "ask vexfs.ko for its version");
+        !s) {
         return s;
     }
     if (self->query_.abi_version != VX_ABI_VERSION) {
-        return Status::error(EPROTO, fmt::format("vexfs.ko speaks ABI version {}, vexfsd version {}: install both from "
-                                                 "one release",
-                                                 self->query_.abi_version, VX_ABI_VERSION));
+        return Status::error(
+            EPROTO,
+            fmt::format("vexfs.ko speaks ABI version {}, vexfsd version {}: install both from "
+                        "one release",
+                        self->query_.abi_version, VX_ABI_VERSION));
     }
     vx_create& create = self->create_;
     create.size = sizeof(vx_create);
@@ -61,7 +69,8 @@ Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
     create.push_size = config.push_size;
     create.user_ops = config.user_ops;
     if (Status s = call(self->fd_.get(), VX_IOC_CREATE, create, "make a channel"); !s) {
-        return s.with_context(fmt::format("ring of {} + {} bytes a CPU", config.size_m, config.size_d));
+        return s.with_context(
+            fmt::format("ring of {} + {} bytes a CPU", config.size_m, config.size_d));
     }
     if (Status s = self->map(); !s) {
         return s.with_context("map the channel");
@@ -71,17 +80,19 @@ Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
 
 Status Channel::map() {
     const auto offset = [](std::uint64_t at) { return static_cast<off_t>(at); };
-    Result<Mapping> ring = Mapping::map(fd_.get(), create_.ring_bytes, PROT_READ, MAP_SHARED, offset(VX_MMAP_RING));
+    Result<Mapping> ring =
+        Mapping::map(fd_.get(), create_.ring_bytes, PROT_READ, MAP_SHARED, offset(VX_MMAP_RING));
     if (!ring) {
         return ring.status();
     }
-    Result<Mapping> consumer = Mapping::map(fd_.get(), create_.consumer_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                            offset(VX_MMAP_CONSUMER));
+    Result<Mapping> consumer =
+        Mapping::map(fd_.get(), create_.consumer_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     offset(VX_MMAP_CONSUMER));
     if (!consumer) {
         return consumer.status();
     }
-    Result<Mapping> push =
-        Mapping::map(fd_.get(), create_.push_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, offset(VX_MMAP_PUSH));
+    Result<Mapping> push = Mapping::map(fd_.get(), create_.push_bytes, PROT_READ | PROT_WRITE,
+                                        MAP_SHARED, offset(VX_MMAP_PUSH));
     if (!push) {
         return push.status();
     }

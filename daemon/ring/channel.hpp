@@ -16,7 +16,8 @@
 namespace vexfs {
 
 struct ChannelConfig {
-    std::uint64_t size_m = 0;     // bytes of each class M sub-ring, power of two; 0: the kernel's default
+    // bytes of each class M sub-ring, power of two; 0: the kernel's default
+    std::uint64_t size_m = 0;
     std::uint64_t size_d = 0;     // the same for class D
     std::uint64_t push_size = 0;  // bytes of the push ring, power of two; 0: the kernel's default
     std::uint32_t user_ops = 0;   // bit n: receive userspace operation n of other channels
@@ -44,8 +45,8 @@ struct WatchRequest {
 
 class Channel {
   public:
-    // Opens /dev/vexfs and makes a channel. The errors say what to do: ENOENT (module not loaded), EPERM, EPROTO (the
-    // module is of another version), EINVAL (a size that is refused).
+    // Opens /dev/vexfs and makes a channel. The errors say what to do: ENOENT (module not loaded),
+    // EPERM, EPROTO (the module is of another version), EINVAL (a size that is refused).
     static Result<std::unique_ptr<Channel>> open(const ChannelConfig& config);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
@@ -62,7 +63,8 @@ class Channel {
 
     Result<WatchInfo> add_watch(const WatchRequest& request);
     Status remove_watch(std::uint64_t id);
-    // Handles up to `entries` of the push ring. `handled` and `failed` are valid after an error too.
+    // Handles up to `entries` of the push ring. `handled` and `failed` are valid after an error
+    // too.
     Status push(std::uint32_t entries, vx_push_call& call);
     // Writes pending losses out; the tickets taken so far.
     Result<std::uint64_t> barrier();

@@ -34,8 +34,10 @@ Result<std::unique_ptr<MemoryRing>> MemoryRing::create(const MemoryRingConfig& c
                                                        std::function<void()> wake) {
     if (config.producers == 0 || config.producers > VX_PRODUCERS_MAX || !size_ok(config.size_m) ||
         !size_ok(config.size_d)) {
-        return Status::error(EINVAL, "memory ring: a sub-ring's size is a power of two of at least 4096 bytes, "
-                                     "producers are 1 to 1024");
+        return Status::error(
+            EINVAL,
+            "memory ring: a sub-ring's size is a power of two of at least 4096 bytes, "
+            "producers are 1 to 1024");
     }
     std::unique_ptr<MemoryRing> self(new MemoryRing);
     self->wake_ = std::move(wake);
@@ -68,7 +70,8 @@ Status MemoryRing::map(const MemoryRingConfig& config) {
     if (::ftruncate(fd.get(), static_cast<off_t>(head + (total - head) / 2)) != 0) {
         return Status::from_errno(errno, "size a memory ring");
     }
-    Result<Mapping> base = Mapping::map(-1, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    Result<Mapping> base =
+        Mapping::map(-1, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     if (!base) {
         return base.status();
     }
@@ -89,8 +92,8 @@ Status MemoryRing::map(const MemoryRingConfig& config) {
     if (!status) {
         return status;
     }
-    Result<Mapping> consumer = Mapping::map(-1, vx_consumer_bytes(config.producers), PROT_READ | PROT_WRITE,
-                                            MAP_SHARED | MAP_ANONYMOUS);
+    Result<Mapping> consumer = Mapping::map(-1, vx_consumer_bytes(config.producers),
+                                            PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
     if (!consumer) {
         return consumer.status();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MemoryRing: a ring in this process's memory, laid out like a channel of /dev/vexfs. Its producers are threads: the
-// FUSE workers of the daemon, and the tests.
+// MemoryRing: a ring in this process's memory, laid out like a channel of /dev/vexfs. Its producers
+// are threads: the FUSE workers of the daemon, and the tests.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace vexfs {
 
 struct MemoryRingConfig {
     std::uint32_t producers = 1;
-    std::uint64_t size_m = VX_SUBRING_M_DEFAULT;  // bytes of each sub-ring, power of two, whole pages
+    // bytes of each sub-ring, power of two, whole pages
+    std::uint64_t size_m = VX_SUBRING_M_DEFAULT;
     std::uint64_t size_d = VX_SUBRING_D_DEFAULT;
     std::uint64_t channel = 0;
 };

@@ -59,9 +59,14 @@ Json Commands::stream() const {
 
 Json Commands::journal() const {
     const journal::StoreStats& s = daemon_.store_->stats();
-    return {{"directory", daemon_.store_->directory()}, {"id", daemon_.store_->id().text()},
-            {"written_seq", daemon_.store_->written_seq()}, {"durable_seq", daemon_.store_->durable_seq()},
-            {"bytes", s.bytes}, {"writes", s.writes}, {"write_errors", s.write_errors}, {"segments", s.segments}};
+    return {{"directory", daemon_.store_->directory()},
+            {"id", daemon_.store_->id().text()},
+            {"written_seq", daemon_.store_->written_seq()},
+            {"durable_seq", daemon_.store_->durable_seq()},
+            {"bytes", s.bytes},
+            {"writes", s.writes},
+            {"write_errors", s.write_errors},
+            {"segments", s.segments}};
 }
 
 Json Commands::channel() const {
@@ -75,7 +80,8 @@ Json Commands::channel() const {
 
 Json Commands::pushback() const {
     const PushCounters& c = daemon_.push_->counters();
-    return {{"pushed", c.pushed}, {"failed", c.failed}, {"calls", c.calls}, {"receivers", c.receivers}};
+    return {
+        {"pushed", c.pushed}, {"failed", c.failed}, {"calls", c.calls}, {"receivers", c.receivers}};
 }
 
 Json Commands::fuse() const {
@@ -90,8 +96,11 @@ Json Commands::watches() const {
     Json list = Json::array();
     if (daemon_.watches_) {
         for (const Watch& w : daemon_.watches_->list()) {
-            list.push_back({{"id", w.info.id}, {"path", w.path}, {"scope", w.whole_fs ? "filesystem" : "subtree"},
-                            {"purpose", w.purpose}, {"ops", format_kernel_ops(w.ops)}});
+            list.push_back({{"id", w.info.id},
+                            {"path", w.path},
+                            {"scope", w.whole_fs ? "filesystem" : "subtree"},
+                            {"purpose", w.purpose},
+                            {"ops", format_kernel_ops(w.ops)}});
         }
     }
     return list;
@@ -127,7 +136,9 @@ void Commands::stats(const Json&, const Reply& reply) {
     }
     Json user_ops = Json::array();
     for (unsigned uop = 0; uop < VX_UOP_COUNT; uop++) {
-        user_ops.push_back({{"op", vx_uop_name(uop)}, {"received", c.by_uop[uop]}, {"pushed", kernel.pushed_uop[uop]}});
+        user_ops.push_back({{"op", vx_uop_name(uop)},
+                            {"received", c.by_uop[uop]},
+                            {"pushed", kernel.pushed_uop[uop]}});
     }
     reply.done({{"ops", ops}, {"user_ops", user_ops}});
 }
@@ -138,13 +149,15 @@ void Commands::sync(const Json&, const Reply& reply) {
             reply.fail(status, "`vexctl status` says what is wrong");
             return;
         }
-        reply.done({{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
+        reply.done(
+            {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
     });
 }
 
 void Commands::watch_add(const Json& request, const Reply& reply) {
     if (!daemon_.watches_) {
-        reply.fail("watches need the kernel module", "load it (`insmod vexfs.ko`) and start vexfsd again");
+        reply.fail("watches need the kernel module",
+                   "load it (`insmod vexfs.ko`) and start vexfsd again");
         return;
     }
     std::uint64_t ops = daemon_.options_.ops;
@@ -156,8 +169,8 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
         }
         ops = *parsed;
     }
-    Result<Watch> added =
-        daemon_.watches_->add(request.at("path").get<std::string>(), request.value("whole_fs", false), ops, "watch");
+    Result<Watch> added = daemon_.watches_->add(request.at("path").get<std::string>(),
+                                                request.value("whole_fs", false), ops, "watch");
     if (!added) {
         reply.fail(added.status());
         return;

@@ -23,8 +23,8 @@ Daemon::Daemon(const Options& options) : options_(options), started_ns_(clock_.m
 Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
     std::unique_ptr<Daemon> self(new Daemon(options));
     using Step = Status (Daemon::*)();
-    for (Step step : {&Daemon::open_loop, &Daemon::open_store, &Daemon::open_channel, &Daemon::open_mount,
-                      &Daemon::open_watches, &Daemon::open_control}) {
+    for (Step step : {&Daemon::open_loop, &Daemon::open_store, &Daemon::open_channel,
+                      &Daemon::open_mount, &Daemon::open_watches, &Daemon::open_control}) {
         if (Status status = (self.get()->*step)(); !status) {
             return status;
         }
@@ -40,16 +40,19 @@ Status Daemon::open_loop() {
         return loop.status();
     }
     loop_ = std::move(*loop);
-    return loop_->signals({SIGINT, SIGTERM, SIGHUP}, [this](int number) { on_signal(number); }).status();
+    return loop_->signals({SIGINT, SIGTERM, SIGHUP}, [this](int number) { on_signal(number); })
+        .status();
 }
 
 Status Daemon::open_store() {
-    Result<std::unique_ptr<journal::FileStore>> store = journal::FileStore::open({.directory = options_.journal});
+    Result<std::unique_ptr<journal::FileStore>> store =
+        journal::FileStore::open({.directory = options_.journal});
     if (!store) {
         return store.status();
     }
     store_ = std::move(*store);
-    pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_, Pipeline::Config{.pushback = options_.pushback});
+    pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
+                                           Pipeline::Config{.pushback = options_.pushback});
     loop_->before_wait([this] { return pipeline_->turn(); });
     Result<OpId> retry = loop_->every(kRetryPeriodNs, [this](int) { pipeline_->retry(); });
     if (!retry) {
@@ -70,8 +73,9 @@ Status Daemon::open_channel() {
         no_channel_reason_ = "--no-kmod";
         return {};
     }
-    Result<std::unique_ptr<Channel>> channel = Channel::open(
-        {.size_m = options_.ring_bytes, .size_d = options_.ring_bytes, .push_size = options_.push_bytes});
+    Result<std::unique_ptr<Channel>> channel = Channel::open({.size_m = options_.ring_bytes,
+                                                              .size_d = options_.ring_bytes,
+                                                              .push_size = options_.push_bytes});
     if (!channel) {
         if (options_.mountpoint.empty()) {
             return channel.status();
@@ -81,16 +85,18 @@ Status Daemon::open_channel() {
         return {};
     }
     channel_ = std::move(*channel);
-    Result<std::unique_ptr<Source>> source = Source::create({.ring = channel_->ring().bytes(),
-                                                             .consumer = channel_->consumer(),
-                                                             .boundary = Boundary::kernel,
-                                                             .barrier = [this] { return channel_->barrier().status(); }});
+    Result<std::unique_ptr<Source>> source =
+        Source::create({.ring = channel_->ring().bytes(),
+                        .consumer = channel_->consumer(),
+                        .boundary = Boundary::kernel,
+                        .barrier = [this] { return channel_->barrier().status(); }});
     if (!source) {
         return source.status();
     }
     pipeline_->add_source(std::move(*source));
     push_ = std::make_unique<PushRing>(
-        channel_->push_area(), [this](std::uint32_t n, vx_push_call& call) { return channel_->push(n, call); });
+        channel_->push_area(),
+        [this](std::uint32_t n, vx_push_call& call) { return channel_->push(n, call); });
     pipeline_->set_push_ring(push_.get());
     // The wakeup itself is the message: turn() runs before the loop waits again.
     Result<OpId> poll = loop_->poll(channel_->fd(), POLLIN, [](int) {});
@@ -115,14 +121,15 @@ Status Daemon::use_fuse_boundary() {
     }
     memory_ring_ = std::move(*ring);
     sink_ = std::make_unique<fuse::RingSink>(*memory_ring_);
-    Result<std::unique_ptr<Source>> source = Source::create(
-        {.ring = {static_cast<const std::byte*>(memory_ring_->mapping()), memory_ring_->mapping_bytes()},
-         .consumer = memory_ring_->consumer(),
-         .boundary = Boundary::fuse,
-         .barrier = [this] {
-             sink_->barrier();
-             return Status();
-         }});
+    Result<std::unique_ptr<Source>> source =
+        Source::create({.ring = {static_cast<const std::byte*>(memory_ring_->mapping()),
+                                 memory_ring_->mapping_bytes()},
+                        .consumer = memory_ring_->consumer(),
+                        .boundary = Boundary::fuse,
+                        .barrier = [this] {
+                            sink_->barrier();
+                            return Status();
+                        }});
     if (!source) {
         return source.status();
     }
@@ -175,10 +182,12 @@ void Daemon::watch_mount_end() {
 Status Daemon::open_watches() {
     if (!channel_) {
         if (!options_.watches.empty()) {
-            return Status::error(ENOTSUP, fmt::format("--watch needs the kernel module ({})", no_channel_reason_));
+            return Status::error(
+                ENOTSUP, fmt::format("--watch needs the kernel module ({})", no_channel_reason_));
         }
         if (!mount_) {
-            return Status::error(EINVAL, "nothing to do: give --watch PATH, or --source DIR MOUNTPOINT");
+            return Status::error(EINVAL,
+                                 "nothing to do: give --watch PATH, or --source DIR MOUNTPOINT");
         }
         return {};
     }
@@ -192,7 +201,8 @@ Status Daemon::open_watches() {
     if (!mount_) {
         return {};
     }
-    Result<Watch> source = watches_->add(options_.source, false, options_.ops | kInvalidatingOps, "source");
+    Result<Watch> source =
+        watches_->add(options_.source, false, options_.ops | kInvalidatingOps, "source");
     if (!source) {
         return source.status();
     }
@@ -201,7 +211,8 @@ Status Daemon::open_watches() {
         return mount.status();
     }
     pipeline_->map_mount(mount->info.fsid, source->info.fsid);
-    invalidator_ = std::make_unique<fuse::Invalidator>(*mount_, source->info.fsid, mount_->root().dev);
+    invalidator_ =
+        std::make_unique<fuse::Invalidator>(*mount_, source->info.fsid, mount_->root().dev);
     pipeline_->subscribe([this](const EventView& view) { invalidator_->on_event(view); });
     pipeline_->on_gap([this](const Gap&) { invalidator_->on_gap(); });
     mount_->set_healthy(true);
@@ -209,7 +220,8 @@ Status Daemon::open_watches() {
 }
 
 Status Daemon::open_control() {
-    Result<std::unique_ptr<ControlServer>> control = ControlServer::create(*loop_, options_.socket, {}, options_.command);
+    Result<std::unique_ptr<ControlServer>> control =
+        ControlServer::create(*loop_, options_.socket, {}, options_.command);
     if (!control) {
         return control.status();
     }
@@ -222,7 +234,8 @@ Status Daemon::open_control() {
 std::vector<std::string> Daemon::degraded() const {
     std::vector<std::string> reasons;
     if (!channel_) {
-        reasons.push_back("kernel module not used (" + no_channel_reason_ + "): only what goes through the mount is seen");
+        reasons.push_back("kernel module not used (" + no_channel_reason_ +
+                          "): only what goes through the mount is seen");
     }
     if (pipeline_->stuck()) {
         reasons.push_back("the event store can not be written: " + pipeline_->stuck_reason());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Daemon: the one place where the stages are put together, in the order of the stream; and taken apart in reverse.
+// Daemon: the one place where the stages are put together, in the order of the stream; and taken
+// apart in reverse.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ namespace vexfs {
 
 class Daemon {
   public:
-    // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the calling thread.
+    // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the
+    // calling thread.
     static Result<std::unique_ptr<Daemon>> start(const Options& options);
     // Unmounts, drains, syncs.
     ~Daemon();

@@ -54,7 +54,8 @@ MountPlace mount_of(const std::string& path) {
 
 }  // namespace
 
-Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t ops, const std::string& purpose) {
+Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t ops,
+                           const std::string& purpose) {
     char resolved[PATH_MAX];
     if (::realpath(path.c_str(), resolved) == nullptr) {
         const int err = errno;
@@ -62,14 +63,19 @@ Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t
     }
     const std::uint64_t possible = ops & channel_.ops();
     if (possible == 0) {
-        return Status::error(ENOTSUP, "none of the operations asked for can be observed on this kernel");
+        return Status::error(ENOTSUP,
+                             "none of the operations asked for can be observed on this kernel");
     }
     WatchRequest request{.path = resolved, .subtree = !whole_fs, .ops = possible};
     Result<WatchInfo> info = channel_.add_watch(request);
     if (!info) {
         return info.status();
     }
-    watches_.push_back({.info = *info, .path = resolved, .whole_fs = whole_fs, .ops = possible, .purpose = purpose});
+    watches_.push_back({.info = *info,
+                        .path = resolved,
+                        .whole_fs = whole_fs,
+                        .ops = possible,
+                        .purpose = purpose});
     anchor(watches_.back());
     return watches_.back();
 }
@@ -91,7 +97,8 @@ Status Watches::remove(std::uint64_t id) {
             continue;
         }
         if (it->purpose != "watch") {
-            return Status::error(EPERM, fmt::format("watch {} belongs to the mount: it goes when vexfsd ends", id));
+            return Status::error(
+                EPERM, fmt::format("watch {} belongs to the mount: it goes when vexfsd ends", id));
         }
         if (Status status = channel_.remove_watch(id); !status) {
             return status;

@@ -25,7 +25,8 @@ class Watches {
     Watches(Channel& channel, DirectoryMap& paths) : channel_(channel), paths_(paths) {}
 
     // Observes what is below `path`, or its whole file system. The errors say what to do.
-    Result<Watch> add(const std::string& path, bool whole_fs, std::uint64_t ops, const std::string& purpose);
+    Result<Watch> add(const std::string& path, bool whole_fs, std::uint64_t ops,
+                      const std::string& purpose);
     // ENOENT: no such watch. EPERM: a watch that the mount needs.
     Status remove(std::uint64_t id);
 

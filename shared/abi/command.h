@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The push ring: events that user space sends to the kernel. The user writes entries into the VX_MMAP_PUSH mapping,
- * stores their end in tail, and calls VX_IOC_PUSH; the kernel handles them in order, stores each one's result in its
- * place of the result array and the position behind the last handled one in head.
+ * The push ring: events that user space sends to the kernel. The user writes entries into the
+ * VX_MMAP_PUSH mapping, stores their end in tail, and calls VX_IOC_PUSH; the kernel handles them in
+ * order, stores each one's result in its place of the result array and the position behind the last
+ * handled one in head.
  *
- *   struct vx_push_header (page 0) | struct vx_push_result × VX_PUSH_RESULTS | entries, mapped twice in a row
+ *   struct vx_push_header (page 0) | struct vx_push_result × VX_PUSH_RESULTS | entries, mapped
+ *   twice in a row
  *
- * An entry: struct vx_push, then a whole VX_REC_EVENT record (the context of the kernel event that it answers, or one
- * that user space built). The result of the n-th entry since the channel was made is results[n % VX_PUSH_RESULTS].
+ * An entry: struct vx_push, then a whole VX_REC_EVENT record (the context of the kernel event that
+ * it answers, or one that user space built). The result of the n-th entry since the channel was
+ * made is results[n % VX_PUSH_RESULTS].
  *
- * One bad entry gets its own error and the rest proceed; an entry whose length cannot be believed ends the call,
- * because where the next one begins is not known (-EBADMSG from the ioctl, head stays before it).
+ * One bad entry gets its own error and the rest proceed; an entry whose length cannot be believed
+ * ends the call, because where the next one begins is not known (-EBADMSG from the ioctl, head
+ * stays before it).
  */
 #ifndef VEXFS_ABI_COMMAND_H
 #define VEXFS_ABI_COMMAND_H

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Records of the ring. Every record begins with struct vx_record, is a multiple of 8 bytes long and stands whole in
- * memory (the data pages of a sub-ring are mapped twice in a row). All fields are in the machine's byte order; unused
- * fields and padding bytes are zero.
+ * Records of the ring. Every record begins with struct vx_record, is a multiple of 8 bytes long and
+ * stands whole in memory (the data pages of a sub-ring are mapped twice in a row). All fields are
+ * in the machine's byte order; unused fields and padding bytes are zero.
  *
- *   VX_REC_EVENT  what happened to an object: struct vx_event, then for FileRename struct vx_rename,
- *                 then name (name_len bytes), name2 (name2_len bytes), zero padding to 8
- *   VX_REC_LOST   attempts of this sub-ring that found no room, in place of the records: struct vx_lost
- *   VX_REC_DIR    where a directory is: struct vx_dir, then name. Comes before the first event in the directory on
- *                 each sub-ring (and again when the kernel no longer remembers having said it). From these and from
- *                 the renames of directories the reader knows the path of every event, at the price of no path walk
- *                 in the hook.
- *   VX_REC_USER   a userspace operation that another channel pushed: struct vx_user, then its embedded event record
+ *   VX_REC_EVENT  what happened to an object: struct vx_event, then for FileRename struct
+ *                 vx_rename, then name (name_len bytes), name2 (name2_len bytes), zero padding to 8
+ *   VX_REC_LOST   attempts of this sub-ring that found no room, in place of the records: struct
+ *                 vx_lost
+ *   VX_REC_DIR    where a directory is: struct vx_dir, then name. Comes before the first event in
+ *                 the directory on each sub-ring (and again when the kernel no longer remembers
+ *                 having said it). From these and from the renames of directories the reader knows
+ *                 the path of every event, at the price of no path walk in the hook.
+ *   VX_REC_USER   a userspace operation that another channel pushed: struct vx_user, then its
+ *                 embedded event record
  */
 #ifndef VEXFS_ABI_EVENT_H
 #define VEXFS_ABI_EVENT_H
@@ -31,8 +33,10 @@ struct vx_record {
 	__u32 len;      /* bytes, this header included; multiple of 8 */
 	__u16 type;     /* enum vx_record_type */
 	__u16 op;       /* EVENT: enum vx_op; USER: enum vx_uop; LOST: enum vx_class; DIR: 0 */
-	__u64 ticket;   /* class M event: its own ticket; otherwise: how many tickets had been taken by then */
-	__u64 count;    /* attempts on this sub-ring before this one (LOST: before the first lost one) */
+	/* class M event: its own ticket; otherwise: how many tickets had been taken by then */
+	__u64 ticket;
+	/* attempts on this sub-ring before this one (LOST: before the first lost one) */
+	__u64 count;
 	__u64 mono_ns;  /* CLOCK_MONOTONIC, nanoseconds (LOST: of the first lost attempt) */
 };
 
@@ -44,7 +48,8 @@ struct vx_record {
 #define VX_F_TMPFILE (1u << 5)    /* FileCreate: an O_TMPFILE object got its first name by a link */
 #define VX_F_UNLINKED (1u << 6)   /* the name is the last one known: the object has it no more */
 #define VX_F_LAST_LINK (1u << 7)  /* FileDelete, replaced target: its last name is gone */
-#define VX_F_FORCED (1u << 8)     /* FileChmod: the kernel dropped set-id bits because of a write or chown */
+/* FileChmod: the kernel dropped set-id bits because of a write or chown */
+#define VX_F_FORCED (1u << 8)
 #define VX_F_MODE (1u << 9)       /* FileChmod: the mode was set */
 #define VX_F_OWNER (1u << 10)     /* FileChown: the owner was set */
 #define VX_F_GROUP (1u << 11)     /* FileChown: the group was set */
@@ -68,12 +73,14 @@ struct vx_record {
 
 /*
  * 152 bytes, then struct vx_rename for FileRename, then the names.
- *   name   the object's name in the parent (FileRename: the new one); of the mount point for Mount and Unmount
+ *   name   the object's name in the parent (FileRename: the new one); of the mount point for Mount
+ *          and Unmount
  *   name2  FileRename: the old name; SymlinkCreate: the link's target; Mount: "type:source"
  */
 struct vx_event {
 	struct vx_record rec;
-	__u64 fsid;        /* of the file system: statfs f_fsid, or its device number where that is 0 */
+	/* of the file system: statfs f_fsid, or its device number where that is 0 */
+	__u64 fsid;
 	__u64 ino;
 	__u64 parent_ino;  /* FileRename: the new parent; 0 where there is none */
 	__u32 gen;         /* inode generation */
@@ -107,10 +114,13 @@ struct vx_rename {
 	__u32 target_mode;
 };
 
-/* 144 bytes. The lost attempts have the counts rec.count ... rec.count + lost - 1 of this sub-ring. */
+/*
+ * 144 bytes. The lost attempts have the counts rec.count ... rec.count + lost - 1 of this sub-ring.
+ */
 struct vx_lost {
 	struct vx_record rec;   /* op: enum vx_class; ticket: of the first lost attempt */
-	__u64 last_ticket;      /* ticket of the last lost attempt (class D: tickets taken by then) */
+	/* ticket of the last lost attempt (class D: tickets taken by then) */
+	__u64 last_ticket;
 	__u64 last_ns;
 	__u64 lost;             /* attempts */
 	__u32 producer;         /* CPU number */

@@ -5,7 +5,8 @@
 
 #define VX_AT(type, field, offset) \
 	VX_STATIC_ASSERT(offsetof(struct type, field) == (offset), #type "." #field " moved")
-#define VX_SIZE(type, size) VX_STATIC_ASSERT(sizeof(struct type) == (size), #type " changed its size")
+#define VX_SIZE(type, size) \
+	VX_STATIC_ASSERT(sizeof(struct type) == (size), #type " changed its size")
 
 VX_SIZE(vx_record, 32);
 VX_AT(vx_record, len, 0);

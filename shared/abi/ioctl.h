@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The calls of /dev/vexfs. Every structure begins with its size and flags: a size that the kernel does not know is
- * -EINVAL (larger with a non-zero rest: -E2BIG), as are unknown flags and reserved fields that are not zero.
+ * The calls of /dev/vexfs. Every structure begins with its size and flags: a size that the kernel
+ * does not know is -EINVAL (larger with a non-zero rest: -E2BIG), as are unknown flags and reserved
+ * fields that are not zero.
  *
  *   open     -EPERM without CAP_SYS_ADMIN; each open file is at most one channel
  *   ioctls   -ENOTTY unknown call; -EFAULT bad pointer; -ENOTCONN the file has no channel yet
@@ -39,7 +40,8 @@ struct vx_create {
 	__u64 size_m;           /* bytes of each class M sub-ring, power of two; 0: default */
 	__u64 size_d;           /* the same for class D */
 	__u64 push_size;        /* bytes of the push ring, power of two; 0: default */
-	__u32 user_ops;         /* bit n: receive userspace operation n when another channel pushes it */
+	/* bit n: receive userspace operation n when another channel pushes it */
+	__u32 user_ops;
 	__u32 reserved32;
 	__u64 channel;          /* out: id */
 	__u64 ring_bytes;       /* out: length of VX_MMAP_RING */
@@ -87,8 +89,8 @@ struct vx_push_call {
 };
 
 /*
- * All that happened before the call is in the ring (or lost and reported there) when it returns: pending losses are
- * written out, tickets is what the reader must reach.
+ * All that happened before the call is in the ring (or lost and reported there) when it returns:
+ * pending losses are written out, tickets is what the reader must reach.
  */
 struct vx_barrier {
 	__u32 size;
@@ -96,7 +98,10 @@ struct vx_barrier {
 	__u64 tickets;          /* out: taken so far */
 };
 
-/* Counters of one channel since it was made. seen == filtered + emitted + lost, per operation, when nothing runs. */
+/*
+ * Counters of one channel since it was made. seen == filtered + emitted + lost, per operation, when
+ * nothing runs.
+ */
 struct vx_stats {
 	__u32 size;
 	__u32 flags;            /* must be 0 */
@@ -105,7 +110,8 @@ struct vx_stats {
 	__u64 dirs;             /* VX_REC_DIR records written */
 	__u64 pushed;           /* entries handled */
 	__u64 push_failed;
-	__u64 probe_missed;     /* probe hits that the kernel could not deliver: operations that were not seen */
+	/* probe hits that the kernel could not deliver: operations that were not seen */
+	__u64 probe_missed;
 	__u64 seen[VX_OP_SLOTS];
 	__u64 filtered[VX_OP_SLOTS];
 	__u64 emitted[VX_OP_SLOTS];
@@ -128,7 +134,8 @@ VX_STATIC_ASSERT(sizeof(struct vx_watch_add) == 80, "vx_watch_add changed its si
 VX_STATIC_ASSERT(sizeof(struct vx_watch_remove) == 16, "vx_watch_remove changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_push_call) == 24, "vx_push_call changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_barrier) == 16, "vx_barrier changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_stats) == 56 + 8 * (5 * VX_OP_SLOTS + VX_UOP_COUNT), "vx_stats changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_stats) == 56 + 8 * (5 * VX_OP_SLOTS + VX_UOP_COUNT),
+		 "vx_stats changed its size");
 VX_STATIC_ASSERT(offsetof(struct vx_create, channel) == 40, "channel moved");
 VX_STATIC_ASSERT(offsetof(struct vx_watch_add, watch) == 32, "watch moved");
 VX_STATIC_ASSERT(offsetof(struct vx_stats, seen) == 56, "seen moved");

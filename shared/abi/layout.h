@@ -2,13 +2,17 @@
 /*
  * What the mappings of a channel contain. Three mappings, each at an offset of its own, each whole:
  *
- *   VX_MMAP_RING      read only   struct vx_ring_header (page 0), struct vx_producer × producers × classes,
- *                                 then the data of every sub-ring, each mapped twice in a row
- *   VX_MMAP_CONSUMER  read/write  struct vx_consumer, then struct vx_consumer_slot × producers: the reader's only say
- *   VX_MMAP_PUSH      read/write  struct vx_push_header, then the push ring's entries and results (command.h)
+ *   VX_MMAP_RING      read only   struct vx_ring_header (page 0), struct vx_producer × producers ×
+ *                                 classes, then the data of every sub-ring, each mapped twice in a
+ *                                 row
+ *   VX_MMAP_CONSUMER  read/write  struct vx_consumer, then struct vx_consumer_slot × producers: the
+ *                                 reader's only say
+ *   VX_MMAP_PUSH      read/write  struct vx_push_header, then the push ring's entries and results
+ *                                 (command.h)
  *
- * A sub-ring's number is producer * VX_CLASSES + class. Its data begins at data_off + the sizes of the sub-rings before
- * it, twice each. Positions (head, tail) are byte counts that only grow; position & (size - 1) is the place in the data.
+ * A sub-ring's number is producer * VX_CLASSES + class. Its data begins at data_off + the sizes of
+ * the sub-rings before it, twice each. Positions (head, tail) are byte counts that only grow;
+ * position & (size - 1) is the place in the data.
  */
 #ifndef VEXFS_ABI_LAYOUT_H
 #define VEXFS_ABI_LAYOUT_H
@@ -41,22 +45,26 @@ struct vx_ring_header {
 	__s64 real_offset_ns;  /* CLOCK_REALTIME - CLOCK_MONOTONIC when the channel was made */
 	__u64 consumer_bytes;  /* length of VX_MMAP_CONSUMER */
 	__u64 reserved[5];
-	__u64 tickets __attribute__((aligned(64))); /* taken so far: the next class M attempt gets this one */
+	/* taken so far: the next class M attempt gets this one */
+	__u64 tickets __attribute__((aligned(64)));
 	__u64 pad[7];
 };
 
 /*
- * One for each sub-ring; written by its producer only. The first cache line is what every record touches.
- * attempted == the sum of delivered[] and lost[] whenever busy is 0.
+ * One for each sub-ring; written by its producer only. The first cache line is what every record
+ * touches. attempted == the sum of delivered[] and lost[] whenever busy is 0.
  */
 struct vx_producer {
 	__u64 head __attribute__((aligned(64))); /* bytes published */
-	__u64 busy;            /* class M: 1 from before a ticket is taken until the record (or its loss) is published */
+	/* class M: 1 from before a ticket is taken until the record (or its loss) is published */
+	__u64 busy;
 	__u64 attempted;       /* the next attempt's count */
 	__u64 tail_seen;       /* the producer's copy of the reader's position */
 	__u64 loss_pending;    /* lost attempts that no VX_REC_LOST in the ring reports yet */
-	__u64 bad_tail;        /* positions of the reader that were refused: never right in an honest reader */
-	__u64 high_water;      /* most bytes that were seen in use: looked at once in 64 attempts and at each refresh */
+	/* positions of the reader that were refused: never right in an honest reader */
+	__u64 bad_tail;
+	/* most bytes that were seen in use: looked at once in 64 attempts and at each refresh */
+	__u64 high_water;
 	__u64 pad;
 	__u64 delivered[VX_OP_SLOTS];
 	__u64 lost[VX_OP_SLOTS];
@@ -70,7 +78,10 @@ struct vx_producer {
 	__u64 tail_pad[3];
 };
 
-/* 64 bytes at the start of the consumer mapping. The kernel believes nothing in it that it has not checked. */
+/*
+ * 64 bytes at the start of the consumer mapping. The kernel believes nothing in it that it has not
+ * checked.
+ */
 struct vx_consumer {
 	__u32 sleeping;     /* 1: the reader waits; the producer that wakes it sets it to 0 */
 	__u32 reserved;
@@ -120,9 +131,11 @@ static inline __u64 vx_ring_bytes(__u32 producers, __u64 size_m, __u64 size_d)
 }
 
 /* Offset of the data of sub-ring (producer, cls) in the ring mapping. */
-static inline __u64 vx_subring_off(__u32 producers, __u64 size_m, __u64 size_d, __u32 producer, unsigned int cls)
+static inline __u64 vx_subring_off(__u32 producers, __u64 size_m, __u64 size_d, __u32 producer,
+				   unsigned int cls)
 {
-	return vx_data_off(producers) + 2 * ((__u64)producer * (size_m + size_d) + (cls == VX_CLASS_D ? size_m : 0));
+	return vx_data_off(producers) +
+	       2 * ((__u64)producer * (size_m + size_d) + (cls == VX_CLASS_D ? size_m : 0));
 }
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Fixed-width types of the ABI, the same in the kernel, in C11 and in C++, and the C linkage of shared/. */
+/*
+ * Fixed-width types of the ABI, the same in the kernel, in C11 and in C++, and the C linkage of
+ * shared/.
+ */
 #ifndef VEXFS_ABI_TYPES_H
 #define VEXFS_ABI_TYPES_H
 

@@ -14,10 +14,12 @@
 #define VX_RING_MAGIC 0x3130474e49525856ull
 
 #define VX_FEATURE_PUSH (1ull << 0)          /* VX_IOC_PUSH and the push mapping */
-#define VX_FEATURE_ATTR_PROBE (1ull << 1)    /* FileChmod, FileChown, FileTruncate can be observed */
+/* FileChmod, FileChown, FileTruncate can be observed */
+#define VX_FEATURE_ATTR_PROBE (1ull << 1)
 #define VX_FEATURE_MOUNT_PROBE (1ull << 2)   /* Mount, Unmount can be observed */
 #define VX_FEATURE_SYNC_PROBE (1ull << 3)    /* Sync can be observed */
-#define VX_FEATURE_RENAME_PROBE (1ull << 4)  /* FileRename names a replaced target and an exchange */
+/* FileRename names a replaced target and an exchange */
+#define VX_FEATURE_RENAME_PROBE (1ull << 4)
 #define VX_FEATURE_INJECT (1ull << 5)        /* pushed events can be injected as fsnotify events */
 
 #endif

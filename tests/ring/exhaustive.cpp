@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every sequence of steps of two producers and a reader on a ring with room for two records: nothing is lost without an
-// account, the order is right, and the numbers are dense, whatever is interleaved with what. A step is what the
-// protocol lets others see: begin (ticket taken, nothing published), commit, read one, release, write out a loss.
-// VEXFS_EXHAUSTIVE_DEPTH sets the number of steps (default 7; each further one takes about ten times as long).
+// Every sequence of steps of two producers and a reader on a ring with room for two records:
+// nothing is lost without an account, the order is right, and the numbers are dense, whatever is
+// interleaved with what. A step is what the protocol lets others see: begin (ticket taken, nothing
+// published), commit, read one, release, write out a loss. VEXFS_EXHAUSTIVE_DEPTH sets the number
+// of steps (default 7; each further one takes about ten times as long).
 #include <cstdlib>
 #include <cstring>
 
@@ -17,7 +18,16 @@ namespace {
 constexpr std::uint32_t kLen = 1352;  // two of these and one VX_REC_LOST fill a sub-ring of a page
 
 enum Step : unsigned {
-    kStepM0, kStepM1, kStepD0, kStepD1, kStepCommit0, kStepCommit1, kStepRead, kStepRelease, kStepFlush, kSteps
+    kStepM0,
+    kStepM1,
+    kStepD0,
+    kStepD1,
+    kStepCommit0,
+    kStepCommit1,
+    kStepRead,
+    kStepRelease,
+    kStepFlush,
+    kSteps
 };
 
 class Run {
@@ -127,7 +137,8 @@ class Run {
                 if (item.cls == VX_CLASS_M) {
                     bad_ += item.record->ticket != next_ticket_++;
                 } else {
-                    bad_ += item.record->ticket > next_ticket_;  // it saw a ticket that has not come yet
+                    // it saw a ticket that has not come yet
+                    bad_ += item.record->ticket > next_ticket_;
                 }
                 return true;
             case VX_ITEM_GAP:
@@ -167,7 +178,8 @@ class Run {
     vx_slot slot_[2] = {};
     unsigned op_[2] = {};
     bool open_[2] = {};
-    std::uint64_t attempts_ = 0, tickets_ = 0, losses_ = 0, gaps_ = 0, bad_ = 0, next_ticket_ = 0, seq_ = 1, time_ = 0;
+    std::uint64_t attempts_ = 0, tickets_ = 0, losses_ = 0, gaps_ = 0, bad_ = 0, next_ticket_ = 0,
+                  seq_ = 1, time_ = 0;
 };
 
 }  // namespace
@@ -183,7 +195,8 @@ TEST_CASE("every interleaving of two producers and a reader on a tiny ring") {
     const std::vector<unsigned> prefixes[] = {
         {},
         {kStepM0, kStepCommit0, kStepM0, kStepCommit0},
-        {kStepM0, kStepCommit0, kStepM0, kStepCommit0, kStepD1, kStepCommit1, kStepD1, kStepCommit1},
+        {kStepM0, kStepCommit0, kStepM0, kStepCommit0, kStepD1, kStepCommit1, kStepD1,
+         kStepCommit1},
     };
     std::uint64_t played = 0;
     for (const auto& prefix : prefixes) {

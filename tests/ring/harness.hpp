@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ring's tests share: a ring in memory with its reader, and records that can be told apart.
+// What the ring's tests share: a ring in memory with its reader, and records that can be told
+// apart.
 #pragma once
 
 #include <cstdint>
@@ -23,20 +24,21 @@ struct Mark {
 class Ring {
   public:
     explicit Ring(const MemoryRingConfig& config) {
-        auto made = MemoryRing::create(config, [this] { __atomic_fetch_add(&wakeups, 1, __ATOMIC_RELAXED); });
+        auto made = MemoryRing::create(
+            config, [this] { __atomic_fetch_add(&wakeups, 1, __ATOMIC_RELAXED); });
         REQUIRE(made.ok());
         ring_ = std::move(made).value();
         scratch_.resize(vx_reader_scratch(config.producers) / 8 + 1);
-        REQUIRE(vx_reader_init(&reader, ring_->mapping(), ring_->mapping_bytes(), ring_->consumer(), scratch_.data(),
-                               1) == 0);
+        REQUIRE(vx_reader_init(&reader, ring_->mapping(), ring_->mapping_bytes(), ring_->consumer(),
+                               scratch_.data(), 1) == 0);
     }
 
     vx_ring* get() { return ring_->ring(); }
     MemoryRing& memory() { return *ring_; }
 
     // One attempt of `op`: a record of `len` bytes that carries its mark. False when it was lost.
-    bool attempt(std::uint32_t producer, std::uint32_t op, std::uint64_t nth, std::uint32_t len = sizeof(vx_event),
-                 std::uint64_t now_ns = 0) {
+    bool attempt(std::uint32_t producer, std::uint32_t op, std::uint64_t nth,
+                 std::uint32_t len = sizeof(vx_event), std::uint64_t now_ns = 0) {
         vx_slot slot;
         void* at = vx_ring_begin(get(), producer, op, len, now_ns, &slot);
         if (at == nullptr) {
@@ -47,7 +49,8 @@ class Ring {
         return true;
     }
 
-    static void fill(void* at, std::uint32_t producer, std::uint32_t op, std::uint64_t nth, std::uint32_t len) {
+    static void fill(void* at, std::uint32_t producer, std::uint32_t op, std::uint64_t nth,
+                     std::uint32_t len) {
         auto* e = static_cast<vx_event*>(at);
         e->rec.len = len;
         e->rec.type = VX_REC_EVENT;
@@ -86,6 +89,8 @@ class Ring {
     std::vector<std::uint64_t> scratch_;
 };
 
-inline const vx_event* event(const vx_item& item) { return reinterpret_cast<const vx_event*>(item.record); }
+inline const vx_event* event(const vx_item& item) {
+    return reinterpret_cast<const vx_event*>(item.record);
+}
 
 }  // namespace vexfs::test

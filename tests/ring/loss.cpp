@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Full sub-rings: every lost attempt is counted, at its place in the stream, and nothing else is lost.
+// Full sub-rings: every lost attempt is counted, at its place in the stream, and nothing else is
+// lost.
 #include <map>
 
 #include "ring/harness.hpp"
@@ -15,7 +16,8 @@ const MemoryRingConfig kSmall{.producers = 2, .size_m = VX_PAGE, .size_d = VX_PA
 // Attempts until the first loss; returns how many were delivered before it.
 std::uint64_t fill_up(Ring& ring, std::uint32_t producer, std::uint32_t op) {
     std::uint64_t n = 0;
-    // 24 records of 168 bytes leave less of a page than a VX_REC_LOST needs: the last one must not be let in.
+    // 24 records of 168 bytes leave less of a page than a VX_REC_LOST needs: the last one must not
+    // be let in.
     while (ring.attempt(producer, op, n, sizeof(vx_event) + 16)) {
         n++;
     }
@@ -63,7 +65,8 @@ TEST_CASE("lost reads are a gap at their place, with the account of each operati
 
 TEST_CASE("lost tickets are gaps between the delivered ones, and nobody waits for them") {
     Ring ring(kSmall);
-    const std::uint64_t before = fill_up(ring, 0, VX_OP_FILE_CREATE);  // its last attempt took a ticket and is lost
+    // its last attempt took a ticket and is lost
+    const std::uint64_t before = fill_up(ring, 0, VX_OP_FILE_CREATE);
     REQUIRE(ring.attempt(1, VX_OP_FILE_DELETE, 1000));
     CHECK_FALSE(ring.attempt(0, VX_OP_FILE_CREATE, 0));
     CHECK_FALSE(ring.attempt(0, VX_OP_FILE_CHMOD, 0));
@@ -156,7 +159,8 @@ TEST_CASE("attempted is delivered and lost, for each operation") {
     for (int i = 0; i < 200'000; i++) {
         random = random * 1664525 + 1013904223;
         const unsigned op = (random >> 8) % VX_OP_SLOTS;
-        ring.attempt((random >> 16) & 1, op, static_cast<std::uint64_t>(i), sizeof(vx_event) + ((random >> 20) & 63) * 8);
+        ring.attempt((random >> 16) & 1, op, static_cast<std::uint64_t>(i),
+                     sizeof(vx_event) + ((random >> 20) & 63) * 8);
         attempted[op]++;
         if ((random >> 24) % 40 == 0) {
             read_all();

@@ -97,7 +97,8 @@ TEST_CASE("a directory record comes before the event that it is for and takes no
 TEST_CASE("every record length wraps at every offset") {
     Ring ring({.producers = 1, .size_m = VX_PAGE, .size_d = VX_PAGE});
     std::uint64_t nth = 0;
-    // Lengths step through all multiples of 8 up to the longest that fits; positions drift over all offsets.
+    // Lengths step through all multiples of 8 up to the longest that fits; positions drift over all
+    // offsets.
     for (int round = 0; round < 40; round++) {
         for (std::uint32_t len = sizeof(vx_event); len <= 3500; len += 8) {
             const std::uint32_t op = (nth & 1) != 0 ? VX_OP_FILE_CREATE : VX_OP_FILE_WRITE;

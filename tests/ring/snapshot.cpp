@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens while the reader looks: producers publish between any two of its looks at the sub-rings. If one
-// operation was done before another began, the stream has them in that order, whatever the reader saw of them when.
+// What happens while the reader looks: producers publish between any two of its looks at the
+// sub-rings. If one operation was done before another began, the stream has them in that order,
+// whatever the reader saw of them when.
 #include "ring/harness.hpp"
 
 using namespace vexfs;
@@ -12,7 +13,8 @@ extern "C" void (*vx_test_between_looks)(void);
 namespace {
 
 constexpr unsigned kProducers = 3;
-constexpr unsigned kLooks = 4 * kProducers;  // of one snapshot: limit, busy, head and visible of each producer
+// of one snapshot: limit, busy, head and visible of each producer
+constexpr unsigned kLooks = 4 * kProducers;
 
 struct Action {
     unsigned at_look;
@@ -66,7 +68,8 @@ TEST_CASE("operations that follow one another stay in order, published between a
     std::uint64_t runs = 0;
     for (unsigned first_look = 0; first_look <= kLooks; first_look++) {
         for (unsigned second_look = first_look; second_look <= kLooks; second_look++) {
-            // Three operations, each on any producer, each of any class; the first is there from the start.
+            // Three operations, each on any producer, each of any class; the first is there from
+            // the start.
             for (unsigned choice = 0; choice < 8 * 27; choice++) {
                 const unsigned who = choice / 8;
                 const std::vector<Action> actions = {

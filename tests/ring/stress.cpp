@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many producers on real threads against one reader. VEXFS_STRESS_RECORDS sets the number of attempts of each run
-// (default 1,000,000); VEXFS_STRESS_SEED replays a run's choices.
+// Many producers on real threads against one reader. VEXFS_STRESS_RECORDS sets the number of
+// attempts of each run (default 1,000,000); VEXFS_STRESS_SEED replays a run's choices.
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
@@ -25,7 +25,8 @@ std::uint64_t env(const char* name, std::uint64_t fallback) {
 std::uint64_t now_ns() {
     timespec ts{};
     ::clock_gettime(CLOCK_MONOTONIC, &ts);
-    return static_cast<std::uint64_t>(ts.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(ts.tv_nsec);
+    return static_cast<std::uint64_t>(ts.tv_sec) * 1'000'000'000U +
+           static_cast<std::uint64_t>(ts.tv_nsec);
 }
 
 // A directory as the VFS has it: who changes it holds its lock, and counts what he does.
@@ -122,7 +123,8 @@ class Stress {
             wrong_seq_ += item.seq != seq_;
             seq_++;
             delivered_++;
-        } else if (item.kind == VX_ITEM_GAP || (item.kind == VX_ITEM_LOST && item.cls == VX_CLASS_D)) {
+        } else if (item.kind == VX_ITEM_GAP ||
+                   (item.kind == VX_ITEM_LOST && item.cls == VX_CLASS_D)) {
             wrong_seq_ += item.seq != seq_;
             seq_ += item.count;
             gaps_ += item.count;

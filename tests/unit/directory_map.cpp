@@ -16,8 +16,8 @@ const ObjectKey kB{7, 11, 1};
 const ObjectKey kC{7, 12, 1};
 
 // A VX_REC_DIR as the kernel writes it.
-void announce(DirectoryMap& map, const ObjectKey& dir, const ObjectKey& parent, std::string_view name,
-              std::uint64_t ticket) {
+void announce(DirectoryMap& map, const ObjectKey& dir, const ObjectKey& parent,
+              std::string_view name, std::uint64_t ticket) {
     std::vector<std::uint64_t> words((sizeof(vx_dir) + name.size()) / 8 + 2);
     auto* d = reinterpret_cast<vx_dir*>(words.data());
     d->rec.len = static_cast<__u32>((sizeof(vx_dir) + name.size() + 7) & ~std::size_t{7});
