@@ -54,7 +54,10 @@ Status Daemon::open_store() {
     pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
                                            Pipeline::Config{.pushback = options_.pushback});
     loop_->before_wait([this] { return pipeline_->turn(); });
-    Result<OpId> retry = loop_->every(kRetryPeriodNs, [this](int) { pipeline_->retry(); });
+    Result<OpId> retry = loop_->every(kRetryPeriodNs, [this](int) {
+        trust_caches();
+        pipeline_->retry();
+    });
     if (!retry) {
         return retry.status();
     }
@@ -171,6 +174,15 @@ Status Daemon::open_mount() {
     return {};
 }
 
+// While events are stuck before the store, the mount's caches are not told of changes either.
+void Daemon::trust_caches() {
+    const bool trusted = invalidator_ && !pipeline_->stuck() && !pipeline_->broken();
+    if (mount_ && trusted != caches_trusted_) {
+        caches_trusted_ = trusted;
+        mount_->set_healthy(trusted);
+    }
+}
+
 void Daemon::watch_mount_end() {
     Result<OpId> poll = loop_->poll(mount_->ended_fd(), POLLIN, [this](int) {
         spdlog::info("{} was unmounted: stopping", options_.mountpoint);
@@ -215,7 +227,7 @@ Status Daemon::open_watches() {
         std::make_unique<fuse::Invalidator>(*mount_, source->info.fsid, mount_->root().dev);
     pipeline_->subscribe([this](const EventView& view) { invalidator_->on_event(view); });
     pipeline_->on_gap([this](const Gap&) { invalidator_->on_gap(); });
-    mount_->set_healthy(true);
+    trust_caches();
     return {};
 }
 

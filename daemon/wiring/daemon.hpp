@@ -51,6 +51,7 @@ class Daemon {
     Status open_control();
     Status use_fuse_boundary();
     void watch_mount_end();
+    void trust_caches();
     void on_signal(int number);
     void shut_down();
 
@@ -74,6 +75,7 @@ class Daemon {
     std::unique_ptr<ControlServer> control_;
     OpId device_poll_;
     OpId mount_poll_;
+    bool caches_trusted_ = false;
     bool down_ = false;
 };
 
