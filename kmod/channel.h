@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A channel: one open file's ring, its watches, its push ring.
+ *
+ * Life: made by VX_IOC_CREATE, published in the list of channels last, ended by the release of the file (mappings hold
+ * the file). Hooks reach it three ways, and vx_channel_destroy() ends them in this order before memory is freed:
+ *   - fsnotify marks (super.h): the group's last reference is waited for
+ *   - the table of watched super blocks (super.h), used by probes: RCU, preemption off
+ *   - the list of channels, used by probes and pushes: RCU
+ */
+#ifndef VEXFS_CHANNEL_H
+#define VEXFS_CHANNEL_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+
+#include "abi/ioctl.h"
+#include "area.h"
+#include "counters.h"
+#include "ring.h"
+
+struct vx_dirs;
+struct fsnotify_group;
+
+/* The push ring's kernel side. All positions are the kernel's own; user space is told, never asked. */
+struct vx_pusher {
+	struct mutex lock;     /* one push at a time */
+	struct vx_area area;
+	u64 size;
+	u64 head;              /* bytes handled */
+	u64 entries;
+	u64 failed;
+	u64 by_op[VX_OP_SLOTS];
+	u64 by_uop[VX_UOP_COUNT];
+	void *bounce;          /* one entry, copied once and checked */
+};
+
+struct vx_channel {
+	struct vx_ring ring;
+	struct vx_counters __percpu *counters;
+	struct vx_dirs *dirs;          /* [producer * VX_CLASSES + class] */
+	struct wait_queue_head wait;   /* the reader, in poll */
+
+	u64 id;
+	unsigned int slot;             /* below VX_CHANNELS_MAX, unique among the living */
+	u32 user_ops;
+	u64 missed_before;             /* probe hits missed before it was made */
+	struct list_head node;         /* list of channels; RCU */
+
+	struct mutex lock;             /* watches */
+	struct list_head supers;       /* struct vx_super [lock]; RCU for debugfs */
+	u64 last_watch;                /* id given last [lock] */
+	unsigned int watches;          /* [lock] */
+	struct fsnotify_group *group;
+	struct completion group_gone;
+
+	struct vx_pusher push;
+	struct vx_area ring_area;
+	struct vx_area consumer_area;
+	u64 loss_said;                 /* the first loss was said in the kernel's log */
+	pid_t owner;
+	char comm[TASK_COMM_LEN];
+};
+
+/* VX_FEATURE_*s of this module on this kernel. */
+u64 vx_features(void);
+
+/* Makes a channel of the sizes in @args, fills the answer's fields. An ERR_PTR: -EINVAL a size, -ENOMEM, -EMFILE. */
+struct vx_channel *vx_channel_create(struct vx_create *args);
+void vx_channel_destroy(struct vx_channel *ch);
+
+/* Holds the list of channels still; channels in it stay alive. For processes only. */
+void vx_channels_lock(void);
+void vx_channels_unlock(void);
+extern struct list_head vx_channels;
+
+/* Every living channel, under rcu_read_lock() or vx_channels_lock(). */
+#define vx_for_each_channel(ch) list_for_each_entry_rcu(ch, &vx_channels, node, vx_channels_held())
+bool vx_channels_held(void);
+
+/* Writes pending losses out on every CPU (VX_IOC_BARRIER). Returns the tickets taken so far. */
+u64 vx_channel_barrier(struct vx_channel *ch);
+
+#endif

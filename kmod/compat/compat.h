@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All that differs between the supported kernels, and nothing else. Included before every source of the module.
+ * VX_HAVE_* come from the trial compiles in Kbuild.
+ */
+#ifndef VEXFS_COMPAT_H
+#define VEXFS_COMPAT_H
+
+#include <linux/kconfig.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(8, 0, 0)
+#error "vexfs supports Linux 6.1 to 7.x"
+#endif
+
+#if !IS_ENABLED(CONFIG_FSNOTIFY) || !IS_ENABLED(CONFIG_KPROBES) || !IS_ENABLED(CONFIG_KRETPROBES)
+#error "vexfs needs CONFIG_FSNOTIFY, CONFIG_KPROBES and CONFIG_KRETPROBES"
+#endif
+
+#if !IS_ENABLED(CONFIG_64BIT)
+#error "vexfs needs a 64-bit kernel"
+#endif
+
+#define pr_fmt(fmt) "vexfs: " fmt
+
+#include <linux/fsnotify_backend.h>
+#include <linux/mm.h>
+
+/* Puts @mark on @sb. Newer kernels take the object itself, older ones where its connector hangs. */
+static inline int vx_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
+{
+#ifdef VX_HAVE_MARK_ON_OBJECT
+	return fsnotify_add_mark(mark, sb, FSNOTIFY_OBJ_TYPE_SB, 0);
+#else
+	return fsnotify_add_mark(mark, &sb->s_fsnotify_marks, FSNOTIFY_OBJ_TYPE_SB, 0, NULL);
+#endif
+}
+
+/* Flags of a mapping became write-protected with the per-VMA lock. */
+static inline void vx_vma_flags(struct vm_area_struct *vma, unsigned long set, unsigned long clear)
+{
+#ifdef VX_HAVE_VM_FLAGS_SET
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Filters. The contract is in filter.h. */
+#include <linux/cred.h>
+#include <linux/sched.h>
+
+#include "filter.h"
+#include "place.h"
+#include "watch.h"
+
+static bool task_passes(const struct vx_watch *w)
+{
+	if ((w->flags & VX_WATCH_UID) && __kuid_val(current_euid()) != w->uid)
+		return false;
+	if ((w->flags & VX_WATCH_PID) && current->tgid != w->pid)
+		return false;
+	return !(w->flags & VX_WATCH_NOT_ME) || current->tgid != w->adder;
+}
+
+/*
+ * Is @dentry the subtree's root or below it? The root's dentry is only compared, never looked into: a directory that
+ * has anything cached below it is cached itself, so one that is not found contains nothing that happens.
+ */
+static bool below(const struct vx_watch *w, struct dentry *dentry)
+{
+	struct dentry *root = vx_place_dir(w->root);
+
+	return root && dentry && is_subdir(dentry, root);
+}
+
+static bool place_passes(const struct vx_watch *w, const struct vx_fact *f)
+{
+	if (!(w->flags & VX_WATCH_SUBTREE))
+		return true;
+	if (f->inode == w->root)
+		return true;
+	if (f->dentry)
+		return below(w, f->dentry);
+	if (f->dir && below(w, vx_place_dir(f->dir)))
+		return true;
+	/* A rename out of the subtree belongs to it as well. */
+	return f->old_dir && f->old_dir != f->dir && below(w, vx_place_dir(f->old_dir));
+}
+
+bool vx_filter(const struct vx_super *s, unsigned int op, const struct vx_fact *f)
+{
+	const struct vx_watch *w;
+
+	list_for_each_entry_rcu(w, &s->watches, node) {
+		if (!((w->ops >> op) & 1))
+			continue;
+		if (likely(!w->flags) || (task_passes(w) && place_passes(w, f)))
+			return true;
+	}
+	return false;
+}
+
+bool vx_filter_task(const struct vx_super *s, unsigned int op)
+{
+	const struct vx_watch *w;
+
+	list_for_each_entry_rcu(w, &s->watches, node)
+		if (((w->ops >> op) & 1) && task_passes(w))
+			return true;
+	return false;
+}
+
+bool vx_filter_at(const struct vx_super *s, unsigned int op, struct dentry *dentry)
+{
+	const struct vx_watch *w;
+
+	list_for_each_entry_rcu(w, &s->watches, node)
+		if (((w->ops >> op) & 1) && task_passes(w) &&
+		    (!(w->flags & VX_WATCH_SUBTREE) || below(w, dentry)))
+			return true;
+	return false;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Injected fsnotify events. The contract is in inject.h. */
+#include <linux/dcache.h>
+#include <linux/hash.h>
+#include <linux/magic.h>
+
+#include "inject.h"
+#include "record.h"
+#include "super.h"
+
+struct task_struct *vx_injecting;
+static DEFINE_MUTEX(lock);  /* one at a time: vx_injecting has room for one */
+
+static int is_ino(struct inode *inode, void *ino)
+{
+	return inode->i_ino == *(const u64 *)ino;
+}
+
+/* An operation on a name: told to who watches the directory. */
+static void name_event(u32 mask, struct inode *dir, const char *name, u32 len, u32 cookie)
+{
+	const struct qstr q = QSTR_INIT(name, len);
+
+	fsnotify(mask, dir, FSNOTIFY_EVENT_INODE, dir, &q, NULL, cookie);
+}
+
+/* A change of an object: told to who watches it or its directory. */
+static int object_event(u32 mask, struct inode *dir, const char *name, u32 len)
+{
+	struct dentry *parent = d_find_any_alias(dir), *child;
+	struct qstr q = QSTR_INIT(name, len);
+
+	if (!parent)
+		return -ENOENT;
+	child = d_hash_and_lookup(parent, &q);
+	dput(parent);
+	if (IS_ERR_OR_NULL(child))
+		return -ENOENT;
+	if (d_is_negative(child)) {
+		dput(child);
+		return -ENOENT;
+	}
+	fsnotify(mask | FS_EVENT_ON_CHILD, d_inode(child), FSNOTIFY_EVENT_INODE, dir, &q, d_inode(child), 0);
+	dput(child);
+	return 0;
+}
+
+/*
+ * A rename inside one directory raises both halves. Between two, the entry is pushed once for each directory; which
+ * half it is says the inode number. What joins the halves is computed from the record, so that it is the same.
+ */
+static void rename_event(u32 mask, struct inode *dir, const struct vx_event *e)
+{
+	const struct vx_rename *r = vx_event_rename_const(e);
+	const u32 cookie = hash_64(e->ino ^ e->rec.ticket ^ e->rec.mono_ns, 31) | 1;
+	const bool within = r->old_parent_ino == e->parent_ino && r->old_parent_gen == e->parent_gen;
+
+	if (within || dir->i_ino == r->old_parent_ino)
+		name_event(mask | FS_MOVED_FROM, dir, vx_event_name2(e), e->name2_len, cookie);
+	if (within || dir->i_ino != r->old_parent_ino)
+		name_event(mask | FS_MOVED_TO, dir, vx_event_name(e), e->name_len, cookie);
+}
+
+static int raise(struct inode *dir, const struct vx_event *e)
+{
+	const u32 mask = S_ISDIR(e->mode) || (e->flags & VX_F_DIRECTORY) ? FS_ISDIR : 0;
+
+	if (!e->name_len)
+		return -EINVAL;
+	switch (e->rec.op) {
+	case VX_OP_FILE_CREATE:
+	case VX_OP_DIR_CREATE:
+	case VX_OP_SYMLINK_CREATE:
+	case VX_OP_HARDLINK_CREATE:
+		name_event(mask | FS_CREATE, dir, vx_event_name(e), e->name_len, 0);
+		return 0;
+	case VX_OP_FILE_DELETE:
+	case VX_OP_DIR_DELETE:
+		name_event(mask | FS_DELETE, dir, vx_event_name(e), e->name_len, 0);
+		return 0;
+	case VX_OP_FILE_RENAME:
+		if (!e->name2_len)
+			return -EINVAL;
+		rename_event(mask, dir, e);
+		return 0;
+	case VX_OP_FILE_WRITE:
+	case VX_OP_FILE_TRUNCATE:
+		return object_event(mask | FS_MODIFY, dir, vx_event_name(e), e->name_len);
+	case VX_OP_FILE_CHMOD:
+	case VX_OP_FILE_CHOWN:
+		return object_event(mask | FS_ATTRIB, dir, vx_event_name(e), e->name_len);
+	}
+	return -EOPNOTSUPP;
+}
+
+/* The caller holds s->alive, so the super block stays. */
+static int inject_at(struct super_block *sb, const struct vx_push *e, const struct vx_event *event)
+{
+	u64 ino = e->inject_ino;
+	struct inode *dir;
+	int err;
+
+	if (sb->s_magic != FUSE_SUPER_MAGIC)
+		return -EOPNOTSUPP;
+	dir = ilookup5(sb, e->inject_node, is_ino, &ino);
+	if (!dir)
+		return -ENOENT;
+	err = -ENOTDIR;
+	if (S_ISDIR(dir->i_mode)) {
+		mutex_lock(&lock);
+		WRITE_ONCE(vx_injecting, current);
+		err = raise(dir, event);
+		WRITE_ONCE(vx_injecting, NULL);
+		mutex_unlock(&lock);
+	}
+	iput(dir);
+	return err;
+}
+
+int vx_inject(struct vx_channel *ch, const struct vx_push *e, const struct vx_event *event)
+{
+	struct vx_super *s;
+	int err = -ENOENT;
+
+	mutex_lock(&ch->lock);
+	list_for_each_entry(s, &ch->supers, node) {
+		if (s->dev != e->inject_fsid)
+			continue;
+		mutex_lock(&s->alive);
+		if (s->sb)
+			err = inject_at(s->sb, e, event);
+		mutex_unlock(&s->alive);
+		break;
+	}
+	mutex_unlock(&ch->lock);
+	return err;
+}

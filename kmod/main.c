@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Loading and unloading vexfs.ko: what starts in which order. The device, by which all is reached, comes last. */
+#include <linux/module.h>
+
+#include "abi/version.h"
+#include "chardev.h"
+#include "mountpoint.h"
+#include "op_table.h"
+#include "probe.h"
+#include "stats.h"
+#include "super.h"
+
+static int __init vexfs_init(void)
+{
+	int err = vx_supers_init();
+
+	if (err)
+		return err;
+	vx_mountpoint_check();
+	vx_probes_init();
+	vx_stats_init();
+	err = vx_chardev_init();
+	if (err) {
+		vx_stats_exit();
+		vx_supers_exit();
+		return err;
+	}
+	pr_info("loaded, ABI %d, operations %#llx of %#llx\n", VX_ABI_VERSION, vx_probes_ops(), VX_OPS_ALL);
+	return 0;
+}
+
+/* No file is open any more: the module is held by those that are. */
+static void __exit vexfs_exit(void)
+{
+	vx_chardev_exit();
+	vx_stats_exit();
+	vx_supers_exit();
+	pr_info("unloaded\n");
+}
+
+module_init(vexfs_init);
+module_exit(vexfs_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VexFS: what happens to files, as one ordered stream of events");
+MODULE_AUTHOR("The VexFS authors");

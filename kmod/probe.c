@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Starting and stopping probes. The contract is in probe.h. */
+#include <linux/mutex.h>
+
+#include "abi/version.h"
+#include "op_table.h"
+#include "probe.h"
+
+#define AT_ONCE_DEFAULT 256
+
+static const struct vx_probe_group *const groups[] = {
+	&vx_probe_attr, &vx_probe_mount, &vx_probe_sync, &vx_probe_rename, &vx_probe_symlink,
+};
+
+static DEFINE_MUTEX(lock);
+static unsigned int users[ARRAY_SIZE(groups)];  /* [lock] */
+static bool works[ARRAY_SIZE(groups)];          /* set once at load */
+
+static int start_one(struct vx_retprobe *p)
+{
+	int err;
+
+	p->rp = (struct kretprobe){
+		.kp.symbol_name = p->symbol,
+		.entry_handler = p->entry,
+		.handler = p->leave,
+		.data_size = p->data_size,
+		.maxactive = p->at_once ? p->at_once : AT_ONCE_DEFAULT,
+	};
+	err = register_kretprobe(&p->rp);
+	p->running = !err;
+	return p->optional && err == -ENOENT ? 0 : err;
+}
+
+static unsigned long missed_by(const struct vx_retprobe *p)
+{
+	return p->missed + (p->running ? p->rp.nmissed + p->rp.kp.nmissed : 0);
+}
+
+unsigned long vx_retprobes_missed(const struct vx_retprobe *p, unsigned int n)
+{
+	unsigned long sum = 0;
+
+	while (n--)
+		sum += missed_by(p++);
+	return sum;
+}
+
+void vx_retprobes_stop(struct vx_retprobe *p, unsigned int n)
+{
+	for (; n--; p++) {
+		if (!p->running)
+			continue;
+		unregister_kretprobe(&p->rp);
+		p->missed = missed_by(p);
+		p->running = false;
+	}
+}
+
+int vx_retprobes_start(struct vx_retprobe *p, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		const int err = start_one(&p[i]);
+
+		if (err) {
+			vx_retprobes_stop(p, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int vx_entryprobe_start(struct vx_entryprobe *p)
+{
+	int err;
+
+	p->kp = (struct kprobe){ .symbol_name = p->symbol, .pre_handler = p->enter };
+	err = register_kprobe(&p->kp);
+	p->running = !err;
+	return err;
+}
+
+unsigned long vx_entryprobe_missed(const struct vx_entryprobe *p)
+{
+	return p->missed + (p->running ? p->kp.nmissed : 0);
+}
+
+void vx_entryprobe_stop(struct vx_entryprobe *p)
+{
+	if (!p->running)
+		return;
+	unregister_kprobe(&p->kp);
+	p->missed = vx_entryprobe_missed(p);
+	p->running = false;
+}
+
+void vx_probes_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(groups); i++) {
+		const int err = groups[i]->start();
+
+		works[i] = !err;
+		if (!err)
+			groups[i]->stop();
+		else
+			pr_warn("operations %#llx: no probe on this kernel (%d)\n", groups[i]->ops, err);
+	}
+}
+
+u64 vx_probes_features(void)
+{
+	u64 features = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		if (works[i])
+			features |= groups[i]->feature;
+	return features;
+}
+
+u64 vx_probes_ops(void)
+{
+	u64 ops = VX_OPS_ALL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		if (!works[i] && groups[i]->needed)
+			ops &= ~groups[i]->ops;
+	return ops;
+}
+
+static void put_below(unsigned int n, u64 ops)
+{
+	while (n--)
+		if (works[n] && (ops & groups[n]->ops) && !--users[n])
+			groups[n]->stop();
+}
+
+int vx_probes_get(u64 ops)
+{
+	unsigned int i;
+	int err = 0;
+
+	if (ops & ~vx_probes_ops())
+		return -EOPNOTSUPP;
+	mutex_lock(&lock);
+	for (i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (!works[i] || !(ops & groups[i]->ops) || users[i]++)
+			continue;
+		err = groups[i]->start();
+		if (err) {
+			users[i]--;
+			put_below(i, ops);
+			break;
+		}
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+void vx_probes_put(u64 ops)
+{
+	mutex_lock(&lock);
+	put_below(ARRAY_SIZE(groups), ops);
+	mutex_unlock(&lock);
+}
+
+u64 vx_probes_missed(void)
+{
+	u64 missed = 0;
+	unsigned int i;
+
+	mutex_lock(&lock);
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		missed += groups[i]->missed();
+	mutex_unlock(&lock);
+	return missed;
+}

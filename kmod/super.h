@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A super block that a channel watches: the fsnotify mark that brings its events, and the list of the channel's
+ * watches on it. One for each pair (channel, super block).
+ *
+ * The mark's mask is the union of what the watches want. It changes without a moment in which the mark is off: the
+ * mask is written in place, and an empty mark of another group comes and goes on the same super block, which makes
+ * fsnotify add up all masks anew (fsnotify_recalc_mask() itself is not for modules).
+ *
+ * When the super block goes away first, fsnotify destroys the mark; the watches stay, dead, until they are removed.
+ */
+#ifndef VEXFS_SUPER_H
+#define VEXFS_SUPER_H
+
+#include <linux/fs.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/rculist.h>
+
+#include "channel.h"
+
+struct vx_super {
+	struct fsnotify_mark mark;
+	struct vx_channel *channel;
+	struct super_block *sb;     /* compared by probes; NULL once it is gone [alive] */
+	u64 ops;                    /* union of the watches' */
+	u64 fsid;                   /* what events carry */
+	u64 dir_salt;               /* dirs.h */
+	atomic64_t dir_epoch;
+	struct list_head watches;   /* struct vx_watch; changed under channel->lock and alive, read under RCU */
+
+	struct hlist_node hash;     /* table of watched super blocks; RCU */
+	struct list_head node;      /* channel->supers; RCU */
+	struct mutex alive;         /* sb does not go away while it is held */
+	u64 dev;
+	u64 root_ino;
+	u32 root_gen;
+	u32 root_mode;
+	char name[32];              /* sb->s_id and the type's name, for debugfs: copies, both may go */
+	char type[32];
+	struct rcu_head rcu;
+};
+
+int vx_supers_init(void);
+void vx_supers_exit(void);
+
+/* A group for @ch's marks. An ERR_PTR. */
+struct fsnotify_group *vx_super_group(struct vx_channel *ch);
+
+/* What @ch has on the super block of @path, made if need be; under ch->lock. An ERR_PTR. */
+struct vx_super *vx_super_get(struct vx_channel *ch, const struct path *path);
+/* Makes fsnotify deliver what @ops need, from now on. 0 or -ENOMEM, -ENOENT when the super block is gone. */
+int vx_super_want(struct vx_super *s, u64 ops);
+/* Takes it off; under ch->lock. It is freed when the last hook has left it. */
+void vx_super_put(struct vx_super *s);
+
+/* Those that watch @sb, for probes: preemption off. The caller compares s->sb. */
+struct hlist_head *vx_super_bucket(const struct super_block *sb);
+#define vx_for_each_super(s, super_block)                                \
+	hlist_for_each_entry_rcu(s, vx_super_bucket(super_block), hash)  \
+		if (READ_ONCE((s)->sb) == (super_block))
+
+/* Does anybody watch one of @ops on @sb? Preemption off. Cheap: it is what a probe asks first. */
+bool vx_super_watched(const struct super_block *sb, u64 ops);
+
+#endif

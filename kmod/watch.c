@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Adding and removing watches. The contract is in watch.h. */
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "probe.h"
+#include "watch.h"
+
+static int check(const struct vx_watch_add *a)
+{
+	if ((a->flags & ~VX_WATCH_ALL) || a->reserved32 || !a->ops || (a->ops & ~VX_OPS_ALL))
+		return -EINVAL;
+	if (a->flags & VX_WATCH_UID ? a->uid == (uid_t)-1 : a->uid)
+		return -EINVAL;
+	if (a->flags & VX_WATCH_PID ? !a->pid || a->pid > PID_MAX_LIMIT : a->pid)
+		return -EINVAL;
+	return 0;
+}
+
+static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a, struct inode *inode)
+{
+	struct vx_watch *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+
+	if (!w)
+		return NULL;
+	w->id = ++ch->last_watch;
+	w->ops = a->ops;
+	w->flags = a->flags;
+	w->uid = a->uid;
+	w->pid = a->pid;
+	w->adder = current->tgid;
+	w->ino = inode->i_ino;
+	w->gen = inode->i_generation;
+	if (a->flags & VX_WATCH_SUBTREE) {
+		ihold(inode);
+		w->root = inode;
+	}
+	return w;
+}
+
+static u64 union_of(const struct vx_super *s)
+{
+	const struct vx_watch *w;
+	u64 ops = 0;
+
+	list_for_each_entry(w, &s->watches, node)
+		ops |= w->ops;
+	return ops;
+}
+
+/* Takes @w off the list. The subtree's root goes with it unless the super block has taken it along already. */
+static void take_off(struct vx_super *s, struct vx_watch *w)
+{
+	mutex_lock(&s->alive);
+	list_del_rcu(&w->node);
+	if (w->root && s->sb)
+		iput(w->root);
+	mutex_unlock(&s->alive);
+	vx_probes_put(w->ops);
+	s->channel->watches--;
+	kfree_rcu(w, rcu);
+}
+
+static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add *a, struct inode *inode)
+{
+	struct vx_watch *w;
+	int err = vx_probes_get(a->ops);
+
+	if (err)
+		return err;
+	w = make(ch, a, inode);
+	if (!w) {
+		vx_probes_put(a->ops);
+		return -ENOMEM;
+	}
+	mutex_lock(&s->alive);
+	list_add_tail_rcu(&w->node, &s->watches);
+	mutex_unlock(&s->alive);
+	ch->watches++;
+	/* Last: what arrives from here on finds the watch. */
+	err = vx_super_want(s, union_of(s));
+	if (err) {
+		take_off(s, w);
+		vx_super_want(s, union_of(s));
+		return err;
+	}
+	a->watch = w->id;
+	a->fsid = s->fsid;
+	a->ino = w->ino;
+	a->root_ino = s->root_ino;
+	a->dev = s->dev;
+	a->gen = w->gen;
+	a->root_gen = s->root_gen;
+	return 0;
+}
+
+static int add_at(struct vx_channel *ch, struct vx_watch_add *a, const struct path *path)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct vx_super *s;
+	int err;
+
+	/* Pipes, sockets: file systems that nobody mounts. */
+	if (path->dentry->d_sb->s_flags & SB_NOUSER)
+		return -EINVAL;
+	if ((a->flags & VX_WATCH_SUBTREE) && !S_ISDIR(inode->i_mode))
+		return -ENOTDIR;
+	mutex_lock(&ch->lock);
+	if (ch->watches >= VX_WATCHES_MAX) {
+		err = -ENOSPC;
+		goto out;
+	}
+	s = vx_super_get(ch, path);
+	if (IS_ERR(s)) {
+		err = PTR_ERR(s);
+		goto out;
+	}
+	err = put_on(ch, s, a, inode);
+	if (list_empty(&s->watches))
+		vx_super_put(s);
+out:
+	mutex_unlock(&ch->lock);
+	return err;
+}
+
+int vx_watch_add(struct vx_channel *ch, struct vx_watch_add *a)
+{
+	struct file *file;
+	int err = check(a);
+
+	if (err)
+		return err;
+	file = fget_raw(a->path_fd);
+	if (!file)
+		return -EBADF;
+	/* The file's reference to the mount keeps the super block while it is added. */
+	err = add_at(ch, a, &file->f_path);
+	fput(file);
+	return err;
+}
+
+static void remove_one(struct vx_super *s, struct vx_watch *w)
+{
+	take_off(s, w);
+	if (list_empty(&s->watches))
+		vx_super_put(s);
+	else
+		/* Without memory it stays wider than need be: what arrives is filtered. */
+		vx_super_want(s, union_of(s));
+}
+
+int vx_watch_remove(struct vx_channel *ch, u64 id)
+{
+	struct vx_super *s;
+	struct vx_watch *w;
+	int err = -ENOENT;
+
+	mutex_lock(&ch->lock);
+	list_for_each_entry(s, &ch->supers, node) {
+		list_for_each_entry(w, &s->watches, node) {
+			if (w->id != id)
+				continue;
+			remove_one(s, w);
+			err = 0;
+			goto out;
+		}
+	}
+out:
+	mutex_unlock(&ch->lock);
+	return err;
+}
+
+void vx_watch_remove_all(struct vx_channel *ch)
+{
+	struct vx_super *s, *next_super;
+	struct vx_watch *w, *next;
+
+	mutex_lock(&ch->lock);
+	list_for_each_entry_safe(s, next_super, &ch->supers, node) {
+		list_for_each_entry_safe(w, next, &s->watches, node)
+			take_off(s, w);
+		vx_super_put(s);
+	}
+	mutex_unlock(&ch->lock);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A watch: which operations, by whom and where, a channel wants to see on one super block. */
+#ifndef VEXFS_WATCH_H
+#define VEXFS_WATCH_H
+
+#include "super.h"
+
+struct vx_watch {
+	struct list_head node;   /* super->watches; RCU */
+	u64 id;
+	u64 ops;
+	u32 flags;               /* VX_WATCH_* */
+	uid_t uid;
+	pid_t pid;
+	pid_t adder;             /* thread group of who added it */
+	struct inode *root;      /* VX_WATCH_SUBTREE: held until the super block goes; then compared no more */
+	u64 ino;
+	u32 gen;
+	struct rcu_head rcu;
+};
+
+/* Adds the watch that @args asks for, and fills its answer. 0 or an errno as docs/abi.md lists them. */
+int vx_watch_add(struct vx_channel *ch, struct vx_watch_add *args);
+/* 0 or -ENOENT. */
+int vx_watch_remove(struct vx_channel *ch, u64 id);
+void vx_watch_remove_all(struct vx_channel *ch);
+
+#endif
