@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Each operation by every way a program can do it: exactly one right event each, and nothing
+# besides, on tmpfs and ext4, as the kernel says it.
+set -uo pipefail
+
+failed=0
+for file_system in /tmp /scratch; do
+    vx_coverage "$file_system" "$@" || failed=1
+done
+exit "$failed"

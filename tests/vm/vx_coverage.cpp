@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// vx_coverage MOUNT_POINT [CASE...]
+//   Plays every case of the matrix on the file system mounted there and compares what the kernel
+//   says with what must come: exactly one right event each, nothing besides.
+// vx_coverage --play DIRECTORY [CASE...]
+//   Only plays them, below DIRECTORY, and prints what must come as JSON Lines, for a comparison
+//   with what somebody else has seen. A directory ".begin" is made where a case's stage stands, and
+//   ".end" where it is over.
+// vx_coverage --list
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "vm/vx_coverage/compare.hpp"
+#include "vm/vx_coverage/scene.hpp"
+#include "vm/vx_coverage/stream.hpp"
+
+namespace vexfs::vm {
+namespace {
+
+std::vector<Case> all_cases() {
+    std::vector<Case> all;
+    for (const auto table :
+         {create_cases(), read_cases(), write_cases(), rename_cases(), link_cases(),
+          attribute_cases(), uring_cases(), mount_cases(), sync_cases(), unseen_cases()}) {
+        all.insert(all.end(), table.begin(), table.end());
+    }
+    return all;
+}
+
+struct Arguments {
+    std::string where;
+    bool play_only = false;
+    std::vector<std::string> wanted;
+
+    [[nodiscard]] bool wants(const Case& it) const {
+        if (play_only && it.needs_channel) {
+            return false;
+        }
+        for (const std::string& word : wanted) {
+            if (std::string_view(it.name).starts_with(word)) {
+                return true;
+            }
+        }
+        return wanted.empty();
+    }
+};
+
+// An empty directory for one case.
+std::string make_stage(const std::string& where, const char* name) {
+    std::string stage = where + "/case-";
+    for (const char* c = name; *c != '\0'; ++c) {
+        stage += *c == '/' || *c == ' ' ? '-' : *c;
+    }
+    std::filesystem::remove_all(stage);
+    std::filesystem::create_directory(stage);
+    ::chmod(stage.c_str(), 0777);
+    return stage;
+}
+
+void fail(const std::string& name, const std::vector<std::string>& reasons) {
+    fmt::print("not ok {}\n", name);
+    for (const std::string& reason : reasons) {
+        fmt::print("    {}\n", reason);
+    }
+}
+
+// One case against the kernel. Returns whether it passed.
+bool run(const Case& it, const std::string& where, Stream& stream) {
+    const std::string name = fmt::format("{} on {}", it.name, where);
+    Status collected;
+    std::vector<Event> events;
+    std::vector<std::string> problems;
+    {
+        Scene scene(make_stage(where, it.name), [&] {
+            collected = stream.collect();
+            stream.forget();
+        });
+        it.play(scene);
+        if (!scene.skipped().empty()) {
+            fmt::print("skipped: {}: {}\n", name, scene.skipped());
+            return true;
+        }
+        collected = collected.ok() ? stream.collect() : collected;
+        events = stream.events();
+        problems = scene.troubles();
+        if (!collected) {
+            problems.push_back(collected.message());
+        }
+        const auto differences = compare(scene.wants(), events);
+        problems.insert(problems.end(), differences.begin(), differences.end());
+        if (!problems.empty()) {
+            for (const Want& want : scene.wants()) {
+                problems.push_back("wanted: " + describe(want));
+            }
+            for (const Event& event : events) {
+                problems.push_back("came:   " + describe(event.view()));
+            }
+        }
+    }
+    if (stream.lost() != 0) {
+        problems.push_back(fmt::format("{} events lost", stream.lost()));
+    }
+    if (!problems.empty()) {
+        fail(name, problems);
+        return false;
+    }
+    fmt::print("ok {}\n", name);
+    return true;
+}
+
+int run_all(const Arguments& arguments) {
+    auto stream = Stream::open(arguments.where);
+    if (!stream) {
+        fmt::print("not ok watch {}: {}\n", arguments.where, stream.status().message());
+        return 1;
+    }
+    int failed = 0;
+    for (const Case& it : all_cases()) {
+        if (arguments.wants(it)) {
+            failed += run(it, arguments.where, **stream) ? 0 : 1;
+        }
+    }
+    return failed == 0 ? 0 : 1;
+}
+
+int play_all(const Arguments& arguments) {
+    int failed = 0;
+    for (const Case& it : all_cases()) {
+        if (!arguments.wants(it)) {
+            continue;
+        }
+        const std::string stage = make_stage(arguments.where, it.name);
+        Scene scene(stage, [&] { ::mkdir((stage + "/.begin").c_str(), 0755); });
+        it.play(scene);
+        ::mkdir((stage + "/.end").c_str(), 0755);
+        if (!scene.troubles().empty()) {
+            fmt::print(stderr, "{}: {}\n", it.name, scene.troubles().front());
+            failed++;
+        }
+        if (!scene.skipped().empty()) {
+            continue;
+        }
+        std::string wants;
+        for (const Want& want : scene.wants()) {
+            wants += (wants.empty() ? "" : ",") + to_json(want);
+        }
+        fmt::print("{{\"case\":\"{}\",\"stage\":\"{}\",\"wants\":[{}]}}\n", it.name, stage, wants);
+    }
+    return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace vexfs::vm
+
+int main(int argc, char** argv) {
+    vexfs::vm::Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--list") {
+            for (const vexfs::vm::Case& it : vexfs::vm::all_cases()) {
+                fmt::print("{}\n", it.name);
+            }
+            return 0;
+        }
+        if (word == "--play") {
+            arguments.play_only = true;
+        } else if (arguments.where.empty()) {
+            arguments.where = word;
+        } else {
+            arguments.wanted.push_back(word);
+        }
+    }
+    if (arguments.where.empty()) {
+        fmt::print(stderr, "vx_coverage [--play] DIRECTORY [CASE...]\n");
+        return 2;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    ::umask(022);
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    return arguments.play_only ? vexfs::vm::play_all(arguments) : vexfs::vm::run_all(arguments);
+}
