@@ -66,6 +66,12 @@ Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t
         return Status::error(ENOTSUP,
                              "none of the operations asked for can be observed on this kernel");
     }
+    // A FUSE root has its real inode number from its first getattr on; the kernel is asked for it
+    // next.
+    struct stat st {};
+    if (::stat(resolved, &st) != 0) {
+        return Status::from_errno(errno, resolved);
+    }
     WatchRequest request{.path = resolved, .subtree = !whole_fs, .ops = possible};
     Result<WatchInfo> info = channel_.add_watch(request);
     if (!info) {
