@@ -37,6 +37,7 @@ bool Pipeline::finish_turn() {
         get_stuck(status);
         return false;
     }
+    get_unstuck();
     for (auto& source : sources_) {
         vx_reader_release(&source->reader());
     }
@@ -236,7 +237,7 @@ void Pipeline::publish(const EventView& view) {
 }
 
 void Pipeline::get_stuck(const Status& status) {
-    if (!stuck_) {
+    if (stuck_reason_ != status.message()) {  // once, not at every retry
         spdlog::error(
             "{}: reading stops until it can be written; what the ring cannot hold will be lost and "
             "counted",
@@ -247,9 +248,16 @@ void Pipeline::get_stuck(const Status& status) {
     counters_.store_errors++;
 }
 
+void Pipeline::get_unstuck() {
+    if (!stuck_reason_.empty()) {
+        spdlog::info("the event store can be written again");
+        stuck_reason_.clear();
+    }
+}
+
 void Pipeline::sync(std::function<void(const Status&)> done) {
     if (stuck_ || broken_) {
-        done(Status::error(EIO, stuck_ ? stuck_reason_ : "the ring is broken"));
+        done(Status::error(EIO, stuck_ ? stuck_reason_.c_str() : "the ring is broken"));
         return;
     }
     for (auto& source : sources_) {

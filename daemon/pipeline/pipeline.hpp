@@ -102,6 +102,7 @@ class Pipeline {
     void publish(const EventView& view);
     bool finish_turn();
     void get_stuck(const Status& status);
+    void get_unstuck();
 
     journal::Store& store_;
     DirectoryMap& paths_;
