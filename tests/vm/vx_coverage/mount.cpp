@@ -70,6 +70,8 @@ void remounted(Scene& s) {
     s.ok(::mount(nullptr, stage.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr),
          "remount");
     stage.want_mount(":", VX_F_REMOUNT);
+    s.ok(::umount(stage.path().c_str()), "umount");
+    stage.want_unmount().attributes = false;
 }
 
 void moved(Scene& s) {
@@ -95,10 +97,11 @@ void new_api(Scene& s) {
     const int fs = s.keep(s.ok(::fsopen("tmpfs", FSOPEN_CLOEXEC), "fsopen"));
     s.ok(::fsconfig(fs, FSCONFIG_SET_STRING, "source", "source", 0), "fsconfig");
     s.ok(::fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "fsconfig");
-    const int mnt = s.keep(s.ok(::fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount"));
+    const int mnt = s.ok(::fsmount(fs, FSMOUNT_CLOEXEC, 0), "fsmount");
     s.begin();
     s.ok(::move_mount(mnt, "", AT_FDCWD, stage.path().c_str(), MOVE_MOUNT_F_EMPTY_PATH),
          "move_mount");
+    ::close(mnt);
     stage.want_mount("tmpfs:tmpfs");
     s.ok(::umount(stage.path().c_str()), "umount");
     stage.want_unmount().attributes = false;
@@ -107,11 +110,12 @@ void new_api(Scene& s) {
 void new_api_bind(Scene& s) {
     Stage stage(s, "m");
     s.make_dir("d");
-    const int tree = s.keep(s.ok(
-        ::open_tree(AT_FDCWD, s.at("d").c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "tree"));
+    const int tree =
+        s.ok(::open_tree(AT_FDCWD, s.at("d").c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "tree");
     s.begin();
     s.ok(::move_mount(tree, "", AT_FDCWD, stage.path().c_str(), MOVE_MOUNT_F_EMPTY_PATH),
          "move_mount");
+    ::close(tree);
     Want& want = stage.want_mount("");
     want.name2 = "*";  // type and name of this file system
     s.ok(::umount(stage.path().c_str()), "umount");
