@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "config/settings.hpp"
@@ -49,6 +50,28 @@ std::string footer() {
     return text;
 }
 
+// Help that fits into 100 columns.
+class HelpFormat final : public CLI::Formatter {
+  public:
+    static constexpr std::size_t kNames = 28;
+    static constexpr std::size_t kText = 70;
+
+    std::string make_usage(const CLI::App*, std::string) const override {
+        return "Usage: vexfsd [--watch PATH]... [--source DIR MOUNTPOINT] [OPTIONS]\n";
+    }
+    std::string make_option_desc(const CLI::Option* option) const override {
+        std::string result;
+        std::size_t column = 0;
+        std::istringstream words(option->get_description());
+        for (std::string word; words >> word;) {
+            const bool fits = column + 1 + word.size() <= kText;
+            result += (result.empty() ? "" : fits ? " " : "\n") + word;
+            column = fits ? column + 1 + word.size() : word.size();
+        }
+        return result;
+    }
+};
+
 // What CLI11 fills; lives as long as the parser.
 struct CommandLine {
     CLI::App app{kAbout, "vexfsd"};
@@ -58,7 +81,9 @@ struct CommandLine {
     std::string config;
 
     CommandLine() {
-        app.get_formatter()->column_width(32);
+        auto format = std::make_shared<HelpFormat>();
+        format->column_width(HelpFormat::kNames);
+        app.formatter(format);
         app.footer(footer());
         app.set_version_flag("--version", std::string("vexfsd ") + VEXFS_VERSION);
         app.add_option("--config", config, "Read further options from this TOML file")
