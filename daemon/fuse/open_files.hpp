@@ -22,7 +22,7 @@ struct OpenFile {
     Caller opener;  // the kernel names nobody on release and on write-back
     bool writable = false;
     bool directory = false;
-    int backing_id = 0;  // kernel passthrough
+    bool kernel_io = false;  // registered with KernelIo
 
     // Of a directory: entries read ahead.
     std::mutex lock;

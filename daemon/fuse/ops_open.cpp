@@ -24,28 +24,6 @@ int backing_flags(int flags) {
 
 bool opens_for_writing(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 
-void open_kernel_io(fuse_req_t req, OpenFile& file, fuse_file_info* fi) {
-#ifdef FUSE_CAP_PASSTHROUGH
-    if (Session::of(req).kernel_io()) {
-        file.backing_id = ::fuse_passthrough_open(req, file.fd.get());
-        fi->backing_id = file.backing_id > 0 ? file.backing_id : 0;
-        file.backing_id = fi->backing_id;
-    }
-#else
-    (void)req, (void)file, (void)fi;  // libfuse before 3.17
-#endif
-}
-
-void close_kernel_io(fuse_req_t req, const OpenFile& file) {
-#ifdef FUSE_CAP_PASSTHROUGH
-    if (file.backing_id > 0) {
-        ::fuse_passthrough_close(req, file.backing_id);
-    }
-#else
-    (void)req, (void)file;
-#endif
-}
-
 // Enters an open file into the table and `fi`.
 void install(fuse_req_t req, fuse_file_info* fi, Node& node, UniqueFd fd, const Caller& caller) {
     Session& session = Session::of(req);
@@ -55,7 +33,7 @@ void install(fuse_req_t req, fuse_file_info* fi, Node& node, UniqueFd fd, const 
     file->opener = caller;
     file->writable = opens_for_writing(fi->flags);
     fi->keep_cache = session.healthy() ? 1 : 0;
-    open_kernel_io(req, *file, fi);
+    file->kernel_io = session.kernel_io().open(req, node, file->fd.get(), fi);
     fi->fh = session.files().add(std::move(file));
 }
 
@@ -74,9 +52,23 @@ void close_file(fuse_req_t req, std::uint64_t handle) {
     if (file == nullptr) {
         return;
     }
-    close_kernel_io(req, *file);
+    if (file->kernel_io) {
+        session.kernel_io().close(*file->node);
+    }
     Report report(session.reporter(), VX_OP_FILE_CLOSE, file->opener);
     if (report) {
+        report.object(*file->node).attributes_of(file->fd.get()).last_place(*file->node);
+        report.flag(VX_F_WROTE, file->writable).send();
+    }
+}
+
+// The answer to an open that was withdrawn: nobody will ever close the handle.
+void withdraw(Session& session, std::uint64_t handle) {
+    if (const std::unique_ptr<OpenFile> file = session.files().remove(handle)) {
+        if (file->kernel_io) {
+            session.kernel_io().close(*file->node);
+        }
+        Report report(session.reporter(), VX_OP_FILE_CLOSE, file->opener);
         report.object(*file->node).attributes_of(file->fd.get()).last_place(*file->node);
         report.flag(VX_F_WROTE, file->writable).send();
     }
@@ -88,9 +80,8 @@ void reply_created(fuse_req_t req, NodeRef node, const struct stat& st, fuse_fil
     const std::uint64_t handle = fi->fh;
     if (::fuse_reply_create(req, &entry, fi) == 0) {
         node.keep();
-    } else if (const std::unique_ptr<OpenFile> file = session.files().remove(handle)) {
-        Report report(session.reporter(), VX_OP_FILE_CLOSE, file->opener);
-        report.object(*node).attributes(st).flag(VX_F_WROTE, file->writable).send();
+    } else {
+        withdraw(session, handle);
     }
 }
 
@@ -196,10 +187,7 @@ void op_open(fuse_req_t req, fuse_ino_t id, fuse_file_info* fi) {
     install(req, fi, node, std::move(fd), caller);
     const std::uint64_t handle = fi->fh;
     if (::fuse_reply_open(req, fi) != 0) {
-        if (const std::unique_ptr<OpenFile> file = session.files().remove(handle)) {
-            Report report(session.reporter(), VX_OP_FILE_CLOSE, file->opener);
-            report.object(node).last_place(node).flag(VX_F_WROTE, file->writable).send();
-        }
+        withdraw(session, handle);
     }
 }
 

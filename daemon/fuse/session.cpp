@@ -173,10 +173,7 @@ void Session::on_init(fuse_conn_info* conn) {
     set_capability(conn, FUSE_CAP_PARALLEL_DIROPS, true);
     set_capability(conn, FUSE_CAP_CACHE_SYMLINKS, true);
     set_capability(conn, FUSE_CAP_EXPORT_SUPPORT, false);
-#ifdef FUSE_CAP_PASSTHROUGH
-    kernel_io_ = options_.kernel_io && ::geteuid() == 0 &&
-                 ::fuse_set_feature_flag(conn, FUSE_CAP_PASSTHROUGH);
-#endif
+    kernel_io_.negotiate(conn, options_.kernel_io, device_);
     // FUSE over io_uring (kernel 6.14, libfuse 3.18) belongs here and in work().
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/fd.hpp"
 #include "base/status.hpp"
+#include "fuse/kernel_io.hpp"
 #include "fuse/mount.hpp"
 #include "fuse/mountpoint.hpp"
 #include "fuse/node_table.hpp"
@@ -57,8 +58,7 @@ class Session final : public KernelCache {
         return &parent == &nodes_->root() ? std::min(timeout(), options_.fallback_timeout_s)
                                           : timeout();
     }
-    // Reads and writes by the kernel alone: what both sides can and the options want.
-    [[nodiscard]] bool kernel_io() const { return kernel_io_; }
+    KernelIo& kernel_io() { return kernel_io_; }
 
     // Who asks. Resolved from /proc only if somebody wants `op`.
     Caller caller(fuse_req_t req, vx_op op);
@@ -92,7 +92,7 @@ class Session final : public KernelCache {
     DirectoryOrder order_;
     Notifier notifier_;
     std::atomic<bool> healthy_;
-    bool kernel_io_ = false;
+    KernelIo kernel_io_;
 
     fuse_session* fuse_ = nullptr;
     int device_ = -1;  // owned by fuse_

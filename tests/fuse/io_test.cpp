@@ -254,3 +254,22 @@ TEST_CASE("opening to execute is told from opening to read") {
     REQUIRE(opens.size() == 1);
     CHECK((opens[0].event.flags & VX_F_EXEC) != 0);
 }
+
+TEST_CASE("reads and writes by the kernel alone leave the same data") {
+    NEEDS_FUSE("kernel I/O");
+    Mounted m([](fuse::MountOptions& o) { o.kernel_io = true; });
+    const std::string text = random_text(3 << 20, 3);
+    {
+        const UniqueFd one = open_file(m.at("a"), O_RDWR | O_CREAT);
+        const UniqueFd two = open_file(m.at("a"), O_RDONLY);
+        REQUIRE(::write(one.get(), text.data(), text.size()) ==
+                static_cast<ssize_t>(text.size()));
+        std::string head(1000, '\0');
+        REQUIRE(::pread(two.get(), head.data(), head.size(), 0) == 1000);
+        CHECK(head == text.substr(0, 1000));
+    }
+    CHECK(read_file(m.behind("a")) == text);
+    write_file(m.behind("a"), "changed behind");
+    CHECK(read_file(m.at("a")) == "changed behind");
+    CHECK(m.sink.wait_for(VX_OP_FILE_CLOSE, 3).size() == 3);
+}
