@@ -13,6 +13,7 @@
 #include "ctl/command.hpp"
 #include "ctl/doctor.hpp"
 #include "ctl/journal.hpp"
+#include "ctl/ops.hpp"
 #include "ctl/tail.hpp"
 
 namespace vexfs::ctl {
@@ -54,6 +55,8 @@ class CommandLine {
         add_watch();
         add_tail();
         add_journal();
+        command(app_, "ops", "The operations, and what becomes of each in either direction",
+                [this] { return run_ops(context_); });
         command(app_, "doctor", "Check module, daemon and mounts; name the repair of each problem",
                 [this] { return run_doctor(context_); });
     }

@@ -111,8 +111,11 @@ bool glob_match(std::string_view pattern, std::string_view text) {
 
 bool glob_valid(std::string_view pattern) {
     for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] == '\\' && ++i == pattern.size()) {
-            return false;
+        if (pattern[i] == '\\') {
+            if (++i == pattern.size()) {
+                return false;
+            }
+            continue;
         }
         if (pattern[i] == '[') {
             const std::size_t end = set_end(pattern, i);

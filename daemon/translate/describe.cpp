@@ -48,9 +48,21 @@ std::string_view detail_text(Detail detail) {
     return texts[static_cast<std::size_t>(detail)];
 }
 
+std::vector<Rule> readable_rules() {
+    std::vector<Rule> rules;
+    for (const Rule& rule : kRules) {
+        const bool again = !rules.empty() && rules.back().op == rule.op &&
+                           rules.back().gives == rule.gives && rules.back().when == rule.when;
+        if (!again) {
+            rules.push_back(rule);
+        }
+    }
+    return rules;
+}
+
 std::string rules_markdown() {
     std::string out = "| kernel | userspace | when |\n|---|---|---|\n";
-    for (const Rule& rule : kRules) {
+    for (const Rule& rule : readable_rules()) {
         const std::string_view detail = detail_text(rule.gives.detail);
         fmt::format_to(std::back_inserter(out), "| {} | {}{}{} | {} |\n", vx_op_name(rule.op),
                        rule.gives.name(), detail.empty() ? "" : fmt::format("({})", detail),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "translate/rules.hpp"
 
@@ -34,6 +35,9 @@ std::string direction_text(const Direction& direction);
 
 // "parent, name", "range" ...: what Detail says an operation carries; empty for none.
 std::string_view detail_text(Detail detail);
+
+// What people read of the rules: those that give the same in the same words are one.
+std::vector<Rule> readable_rules();
 
 // Both tables in Markdown, as they stand in docs/events.md.
 std::string rules_markdown();

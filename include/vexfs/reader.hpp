@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 // Reader: the stream of events, from any position, once it is written, and on as it grows.
 //
-//   auto reader = vexfs::Reader::open("/var/lib/vexfs/journal");
+//   auto reader = vexfs::Reader::open("/var/lib/vexfs");
 //   if (!reader) ...;                              // reader.status().message()
 //   reader->seek(*vexfs::Cursor::parse(saved));    // or seek_start(), seek_end()
 //   for (;;) {

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vexfs/reader.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include "journal/file_store.hpp"
+#include "support/catch.hpp"
+#include "support/records.hpp"
+#include "support/temp_directory.hpp"
+
+using namespace vexfs;  // NOLINT: a test
+using journal::FileStore;
+using test::Record;
+using test::TempDirectory;
+using Item = Reader::Item;
+
+namespace {
+
+std::unique_ptr<FileStore> open_store(const std::string& path, std::uint64_t segment = 1 << 20) {
+    journal::FileStoreConfig config;
+    config.directory = path;
+    config.segment_bytes = segment;
+    auto store = FileStore::open(config);
+    REQUIRE(store.ok());
+    return std::move(*store);
+}
+
+void put(FileStore& store, unsigned n) {
+    const Record record(VX_OP_FILE_CREATE);
+    for (unsigned i = 0; i < n; ++i) {
+        REQUIRE(store.append(record.view(store.next_seq(), "/w/name")).ok());
+    }
+    REQUIRE(store.flush().ok());
+}
+
+Reader open_reader(const std::string& path) {
+    auto reader = Reader::open(path);
+    INFO((reader ? std::string() : reader.status().message()));
+    REQUIRE(reader.ok());
+    return std::move(*reader);
+}
+
+Item next(Reader& reader) {
+    const auto item = reader.next();
+    INFO((item ? std::string() : item.status().message()));
+    REQUIRE(item.ok());
+    return *item;
+}
+
+// The numbers of the events up to the end; a gap is pushed as two negative ones.
+std::vector<long> read_all(Reader& reader) {
+    std::vector<long> seqs;
+    for (;;) {
+        const Item item = next(reader);
+        if (item == Item::end) {
+            return seqs;
+        }
+        if (item == Item::gap) {
+            seqs.push_back(-static_cast<long>(reader.gap().from));
+            seqs.push_back(-static_cast<long>(reader.gap().to));
+        } else {
+            seqs.push_back(static_cast<long>(reader.event().seq));
+        }
+    }
+}
+
+std::vector<long> range(long from, long to) {
+    std::vector<long> seqs;
+    for (; from <= to; ++from) {
+        seqs.push_back(from);
+    }
+    return seqs;
+}
+
+}  // namespace
+
+TEST_CASE("reader: reads everything from the start, over segments, and stops at the end") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), 4096);
+    Reader reader = open_reader(dir.path());
+    CHECK(next(reader) == Item::end);
+    for (int i = 0; i < 20; ++i) {
+        put(*store, 5);
+    }
+    CHECK(read_all(reader) == range(1, 100));
+    CHECK(reader.event().path == "/w/name");
+    CHECK(next(reader) == Item::end);
+    put(*store, 1);
+    CHECK(read_all(reader) == range(101, 101));
+    CHECK(reader.cursor().text() == "vx1:" + store->id().text() + ":101");
+}
+
+TEST_CASE("reader: goes on behind any cursor, and no event comes twice or not at all") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), 4096);
+    for (int i = 0; i < 10; ++i) {
+        put(*store, 5);
+    }
+    Reader reader = open_reader(dir.path());
+    for (std::uint64_t seq = 0; seq <= 50; ++seq) {
+        REQUIRE(reader.seek({reader.journal(), seq}).ok());
+        REQUIRE(read_all(reader) == range(static_cast<long>(seq) + 1, 50));
+    }
+    REQUIRE(reader.seek_end().ok());
+    CHECK(reader.cursor().seq == 50);
+    CHECK(next(reader) == Item::end);
+    put(*store, 2);
+    CHECK(read_all(reader) == range(51, 52));
+    REQUIRE(reader.seek_start().ok());
+    CHECK(read_all(reader) == range(1, 52));
+}
+
+TEST_CASE("reader: a cursor of another journal, or of events that are not there, is refused") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path());
+    put(*store, 3);
+    Reader reader = open_reader(dir.path());
+    const Status other = reader.seek({JournalId{{1}}, 2});
+    CHECK(other.code() == EINVAL);
+    CHECK(other.message().find("belongs to journal") != std::string::npos);
+    CHECK(reader.seek({reader.journal(), 3}).ok());
+    const Status ahead = reader.seek({reader.journal(), 4});
+    CHECK(ahead.code() == EINVAL);
+    CHECK(ahead.message().find("number 3") != std::string::npos);
+    CHECK(reader.seek({reader.journal(), ~std::uint64_t{0} - 1}).code() == EINVAL);
+}
+
+TEST_CASE("reader: gaps come at their place, also when the cursor stands inside one") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path());
+    put(*store, 2);
+    REQUIRE(store->append(Gap{3, 7, 0, 0, GapReason::ring_full, "class D, cpu 0"}).ok());
+    put(*store, 1);
+    REQUIRE(store->append(Gap{9, 8, 0, 0, GapReason::stopped, {}}).ok());
+    put(*store, 1);
+    Reader reader = open_reader(dir.path());
+    CHECK(read_all(reader) == std::vector<long>{1, 2, -3, -7, 8, -9, -8, 9});
+    REQUIRE(reader.seek({reader.journal(), 5}).ok());
+    CHECK(next(reader) == Item::gap);
+    CHECK(reader.gap().from == 6);
+    CHECK(reader.gap().to == 7);
+    CHECK(reader.gap().scope == "class D, cpu 0");
+    CHECK(reader.cursor().seq == 7);
+}
+
+TEST_CASE("reader: what is damaged or gone is reported as a gap and never passed over") {
+    const TempDirectory dir;
+    {
+        auto store = open_store(dir.path(), 4096);
+        for (int i = 0; i < 10; ++i) {
+            put(*store, 5);
+        }
+    }
+    const std::string first = dir / journal::segment_name(1);
+    const auto entry = [&] {
+        return (std::filesystem::file_size(first) - sizeof(journal::SegmentHeader)) / 15;
+    }();
+    SECTION("damaged bytes in an entry") {
+        const UniqueFd fd(::open(first.c_str(), O_WRONLY));
+        const auto at = static_cast<off_t>(sizeof(journal::SegmentHeader) + 2 * entry + 80);
+        REQUIRE(::pwrite(fd.get(), "zzzz", 4, at) == 4);
+        Reader reader = open_reader(dir.path());
+        CHECK(next(reader) == Item::event);
+        CHECK(next(reader) == Item::event);
+        CHECK(next(reader) == Item::gap);
+        CHECK(reader.gap().from == 3);
+        CHECK(reader.gap().to == 3);
+        CHECK(reader.gap().reason == GapReason::damaged);
+        CHECK(read_all(reader) == range(4, 50));
+    }
+    SECTION("a segment's end is missing") {
+        std::filesystem::resize_file(first, sizeof(journal::SegmentHeader) + 5 * entry + 10);
+        Reader reader = open_reader(dir.path());
+        std::vector<long> expected = range(1, 5);
+        const std::vector<long> rest = range(16, 50);
+        expected.insert(expected.end(), {-6, -15});
+        expected.insert(expected.end(), rest.begin(), rest.end());
+        CHECK(read_all(reader) == expected);
+    }
+    SECTION("the oldest segment was removed") {
+        std::filesystem::remove(first);
+        Reader reader = open_reader(dir.path());
+        CHECK(read_all(reader) == range(16, 50));
+        REQUIRE(reader.seek({reader.journal(), 10}).ok());
+        CHECK(next(reader) == Item::gap);
+        CHECK(reader.gap().from == 11);
+        CHECK(reader.gap().to == 15);
+        CHECK(reader.gap().reason == GapReason::expired);
+        CHECK(read_all(reader) == range(16, 50));
+    }
+}
+
+TEST_CASE("reader: what is being written is not an entry yet, and not damage") {
+    const TempDirectory dir;
+    { put(*open_store(dir.path()), 2); }
+    const std::string path = dir / journal::segment_name(1);
+    std::vector<char> bytes(std::filesystem::file_size(path));
+    const UniqueFd fd(::open(path.c_str(), O_RDWR));
+    REQUIRE(::pread(fd.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
+    const std::size_t half = (bytes.size() + sizeof(journal::SegmentHeader)) / 2 + 50;
+    REQUIRE(::ftruncate(fd.get(), static_cast<off_t>(half)) == 0);
+    Reader reader = open_reader(dir.path());
+    CHECK(next(reader) == Item::event);
+    CHECK(next(reader) == Item::end);
+    CHECK(next(reader) == Item::end);
+    REQUIRE(::pwrite(fd.get(), bytes.data(), bytes.size(), 0) ==
+            static_cast<ssize_t>(bytes.size()));
+    CHECK(next(reader) == Item::event);
+    CHECK(reader.event().seq == 2);
+}
+
+TEST_CASE("reader: a directory that is no journal is an error that says so") {
+    const TempDirectory dir;
+    CHECK(Reader::open(dir.path()).status().code() == ENOENT);
+    CHECK(Reader::open(dir / "none").status().code() == ENOENT);
+}
+
+TEST_CASE("reader: waits until something is written, or until it is stopped") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), 4096);
+    Reader reader = open_reader(dir.path());
+    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
+    // The first wait makes the watch and asks for another look.
+    REQUIRE(*reader.wait(stop.get(), -1) == Reader::Wake::written);
+    CHECK(next(reader) == Item::end);
+    CHECK(*reader.wait(stop.get(), 0) == Reader::Wake::timeout);
+    put(*store, 1);
+    CHECK(*reader.wait(stop.get(), -1) == Reader::Wake::written);
+    CHECK(next(reader) == Item::event);
+    CHECK(next(reader) == Item::end);
+    REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+    CHECK(*reader.wait(stop.get(), -1) == Reader::Wake::stopped);
+}
+
+TEST_CASE("reader: follows a writer in another thread over many segments and misses nothing") {
+    constexpr std::uint64_t kEvents = 20'000;
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), 64 << 10);
+    Reader reader = open_reader(dir.path());
+    std::thread writer([&] {
+        const Record record(VX_OP_FILE_WRITE);
+        while (store->next_seq() <= kEvents) {
+            for (int i = 0; i < 50; ++i) {
+                (void)store->append(record.view(store->next_seq(), "/w/name"));
+            }
+            (void)store->flush();
+        }
+    });
+    std::uint64_t seen = 0;
+    bool fine = true;
+    while (seen < kEvents && fine) {
+        const auto item = reader.next();
+        fine = item.ok() && *item != Item::gap;
+        if (fine && *item == Item::event) {
+            fine = reader.event().seq == ++seen;
+        } else if (fine) {
+            fine = reader.wait(-1, 20'000).value_or(Reader::Wake::timeout) == Reader::Wake::written;
+        }
+    }
+    writer.join();
+    CHECK(fine);
+    CHECK(seen == kEvents);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The worked example of docs/events.md: the documented bytes are the ones that are written.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "journal/format.hpp"
+#include "support/catch.hpp"
+#include "support/records.hpp"
+#include "translate/translate.hpp"
+
+using namespace vexfs;  // NOLINT: a test
+
+namespace {
+
+const JournalId kId{{0x6f, 0x1c, 0x2c, 0x1e, 0x0b, 0x54, 0x4d, 0x0e, 0x9a, 0x53, 0x0d, 0x6c, 0x9b,
+                     0x1d, 0x8f, 0x11}};
+
+// As `xxd -g1` shows them, without the characters; `start`: offset in the file.
+std::string hex_dump(std::span<const std::byte> bytes, std::size_t start) {
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (i % 16 == 0) {
+            fmt::format_to(std::back_inserter(out), "{}{:04x} ", i == 0 ? "" : "\n", start + i);
+        }
+        fmt::format_to(std::back_inserter(out), " {:02x}", static_cast<unsigned>(bytes[i]));
+    }
+    return out + "\n";
+}
+
+test::Record example_record() {
+    test::Record record(VX_OP_FILE_CREATE);
+    record.names("notes.txt");
+    record->rec.ticket = 5;
+    record->rec.count = 5;
+    record->rec.mono_ns = 1'000'000'000;
+    record->fsid = 0x1122334455667788;
+    record->ino = 12;
+    record->parent_ino = 2;
+    record->gen = 1;
+    record->uid = record->owner_uid = 1000;
+    record->gid = record->owner_gid = 1000;
+    record->pid = record->tid = 4711;
+    std::memcpy(record->comm, "touch", 5);
+    return record;
+}
+
+}  // namespace
+
+TEST_CASE("format: the worked example in docs/events.md is what is written") {
+    std::ifstream file(VEXFS_SOURCE_DIR "/docs/events.md");
+    REQUIRE(file);
+    std::stringstream text;
+    text << file.rdbuf();
+
+    const auto header = journal::make_segment_header(kId, {}, 1, 1'700'000'000'000'000'000);
+    const std::string first = hex_dump(std::as_bytes(std::span(&header, 1)), 0);
+    INFO(first);
+    CHECK(text.str().find(first) != std::string::npos);
+
+    const test::Record record = example_record();
+    EventView event = record.view(1, "/w/notes.txt");
+    event.hash = translate::context_hash(record.record());
+    event.ops = translate::operations(record.event());
+    std::vector<std::uint64_t> words(journal::EntryCodec::size_of(event) / 8);
+    journal::EntryCodec(kId).encode(event, reinterpret_cast<std::byte*>(words.data()));
+    const std::string second = hex_dump(std::as_bytes(std::span(words)), sizeof(header));
+    INFO(second);
+    CHECK(text.str().find(second) != std::string::npos);
+}
