@@ -95,8 +95,7 @@ unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data
 	f->flags = 0;
 	f->offset = 0;
 	f->length = 0;
-	f->ino = 0;
-	f->gen = 0;
+	f->copy = NULL;
 	f->parent_ino = 0;
 	f->parent_gen = 0;
 	f->elsewhere = false;

@@ -31,7 +31,7 @@ static bool is_tmpfile_name(const struct where *w, const struct inode *inode)
 	u64 number = 0;
 	u32 i;
 
-	if (w->place.len < 2 || w->copy[0] != '#' || !inode || inode->i_nlink)
+	if (w->place.len < 2 || w->copy[0] != '#' || !inode)
 		return false;
 	for (i = 1; i < w->place.len; i++) {
 		if (!isdigit(w->copy[i]))
@@ -99,25 +99,21 @@ static inline void announce(struct vx_super *s, unsigned int cpu, unsigned int c
 
 static inline void fill_object(struct vx_event *e, const struct vx_fact *f)
 {
-	const struct inode *inode = f->inode;
+	static const struct vx_object unknown;
+	struct vx_object read;
+	const struct vx_object *o = f->copy ? f->copy : &unknown;
 
-	if (unlikely(!inode)) {
-		e->ino = f->ino;
-		e->gen = f->gen;
-		e->size = 0;
-		e->mode = 0;
-		e->nlink = 0;
-		e->owner_uid = 0;
-		e->owner_gid = 0;
-		return;
+	if (likely(f->inode)) {
+		vx_object_read(&read, f->inode);
+		o = &read;
 	}
-	e->ino = inode->i_ino;
-	e->gen = inode->i_generation;
-	e->size = i_size_read(inode);
-	e->mode = inode->i_mode;
-	e->nlink = inode->i_nlink;
-	e->owner_uid = __kuid_val(inode->i_uid);
-	e->owner_gid = __kgid_val(inode->i_gid);
+	e->ino = o->ino;
+	e->gen = o->gen;
+	e->size = o->size;
+	e->mode = o->mode;
+	e->nlink = o->nlink;
+	e->owner_uid = o->owner_uid;
+	e->owner_gid = o->owner_gid;
 }
 
 static inline void fill_task(struct vx_event *e)

@@ -8,13 +8,37 @@
 
 #include "abi/event.h"
 
+/* An object as it was: for when its inode may be gone. */
+struct vx_object {
+	u64 ino;
+	u64 size;
+	u32 gen;
+	u32 mode;
+	u32 nlink;
+	u32 owner_uid;
+	u32 owner_gid;
+};
+
+static inline void vx_object_read(struct vx_object *o, const struct inode *inode)
+{
+	o->ino = inode->i_ino;
+	o->gen = inode->i_generation;
+	o->size = i_size_read(inode);
+	o->mode = inode->i_mode;
+	o->nlink = inode->i_nlink;
+	/* A kuid is the number in the initial user namespace. */
+	o->owner_uid = __kuid_val(inode->i_uid);
+	o->owner_gid = __kgid_val(inode->i_gid);
+}
+
 /*
  * The parent and the name are given in one of two ways:
  *   dir and name   of an operation on a name; the VFS holds dir's lock
  *   dentry         of an operation on an object: its parent and name are read from it, and may be changing
  */
 struct vx_fact {
-	struct inode *inode;          /* the object; NULL: only ino and gen are known, or nothing */
+	struct inode *inode;          /* the object; NULL: what is known of it is in copy */
+	const struct vx_object *copy;
 	struct dentry *dentry;
 	struct inode *dir;
 	const struct qstr *name;
@@ -23,10 +47,8 @@ struct vx_fact {
 	u32 flags;                    /* VX_F_* */
 	u64 offset;
 	u64 length;
-	u64 ino;
-	u32 gen;
-	u32 parent_gen;
 	u64 parent_ino;               /* where neither dir nor dentry is there any more */
+	u32 parent_gen;
 	bool elsewhere;               /* not in the watched file system but in the one with fsid, which may be 0 */
 	u64 fsid;
 	/* FileRename */

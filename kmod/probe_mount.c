@@ -170,11 +170,9 @@ struct umount_call {
 	const struct super_block *covered;  /* both only compared */
 	const struct super_block *mounted;
 	u64 passed;                         /* channels (slots) whose filter lets the mount point pass */
-	u64 ino;
 	u64 fsid;
+	struct vx_object point;
 	struct vx_place place;
-	u32 gen;
-	u32 mode;
 	int flags;
 	u32 chain_len;                      /* 0: too long, or nobody to be told */
 	char name[NAME_MAX + 1];
@@ -227,9 +225,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 		c->place.len = 0;
 	c->chain_len = c->passed ? copy_chain(c->place.parent, c->chain) : 0;
 	c->fsid = new_encode_dev(at->d_sb->s_dev);
-	c->ino = d_inode(at)->i_ino;
-	c->gen = d_inode(at)->i_generation;
-	c->mode = d_inode(at)->i_mode;
+	vx_object_read(&c->point, d_inode(at));
 	return 0;
 }
 NOKPROBE_SYMBOL(umount_enter);
@@ -267,13 +263,12 @@ static int umount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct umount_call *c = (const struct umount_call *)ri->data;
 	const struct qstr name = QSTR_INIT(c->name, c->place.len);
 	struct vx_fact f = {
-		.ino = c->ino,
-		.gen = c->gen,
+		.copy = &c->point,
 		.parent_ino = c->place.ino,
 		.parent_gen = c->place.gen,
 		.name = &name,
 		.fsid = c->fsid,
-		.flags = (c->flags & MNT_DETACH ? VX_F_LAZY : 0) | (S_ISDIR(c->mode) ? VX_F_DIRECTORY : 0),
+		.flags = (c->flags & MNT_DETACH ? VX_F_LAZY : 0) | (S_ISDIR(c->point.mode) ? VX_F_DIRECTORY : 0),
 		.offset = c->flags,
 	};
 

@@ -1,22 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), syncfs and sync from their own
- * functions. Reported when they have returned, because then what they promise is true.
+ * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fdatasync, syncfs and sync from their
+ * own functions. Reported when they have returned, because then what they promise is true.
  */
 #include <linux/file.h>
 
 #include "emit.h"
 #include "filter.h"
+#include "notes.h"
 #include "probe.h"
 
 #define SYNC_OPS VX_OP_BIT(VX_OP_SYNC)
 
+/*
+ * vfs_fsync(), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into them: which, differs
+ * from kernel to kernel. So all are probed, and the outer one leaves a note about the file: who finds it is inside.
+ */
+static VX_NOTES(notes);
+
 struct range_call {
-	struct file *file;   /* the caller holds it until it returns */
+	struct file *file;   /* the caller holds it until it returns; fdatasync: compared only */
 	loff_t start;
 	loff_t end;
 	int datasync;
+	unsigned int fd;
 };
+
+static bool inside(struct file *file)
+{
+	return vx_notes_has(&notes, file);
+}
+
+static void note_outer(struct file *file)
+{
+	struct vx_note n = { .key = file };
+
+	vx_notes_write(&notes, &n);
+}
 
 static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -26,31 +46,114 @@ static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->start = (loff_t)regs_get_kernel_argument(regs, 1);
 	c->end = (loff_t)regs_get_kernel_argument(regs, 2);
 	c->datasync = (int)regs_get_kernel_argument(regs, 3);
-	return !vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS);
+	return !vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file);
 }
 NOKPROBE_SYMBOL(range_enter);
 
-static int range_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	const struct range_call *c = (const struct range_call *)ri->data;
-	struct dentry *dentry = c->file->f_path.dentry;
-	struct inode *inode = d_inode(dentry);
+	struct range_call *c = (struct range_call *)ri->data;
+
+	c->file = (struct file *)regs_get_kernel_argument(regs, 0);
+	c->start = 0;
+	c->end = LLONG_MAX;
+	c->datasync = (int)regs_get_kernel_argument(regs, 1);
+	if (!vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file))
+		return 1;
+	note_outer(c->file);
+	return 0;
+}
+NOKPROBE_SYMBOL(whole_enter);
+
+static void report_file(const struct range_call *c, struct file *file)
+{
+	struct dentry *dentry = file->f_path.dentry;
 	const struct vx_fact f = {
-		.inode = inode,
+		.inode = d_inode(dentry),
 		.dentry = dentry,
-		.flags = (c->datasync ? VX_F_DATASYNC : 0) | (S_ISDIR(inode->i_mode) ? VX_F_DIRECTORY : 0),
+		.flags = (c->datasync ? VX_F_DATASYNC : 0) | (d_is_dir(dentry) ? VX_F_DIRECTORY : 0),
 		.offset = c->start,
 		.length = c->end == LLONG_MAX ? 0 : c->end - c->start + 1,
 	};
 
-	if ((int)regs_return_value(regs))
-		return 0;
 	preempt_disable();
 	vx_report_all(dentry->d_sb, VX_OP_SYNC, &f);
 	preempt_enable();
+}
+
+static int range_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct range_call *c = (const struct range_call *)ri->data;
+
+	if (!(int)regs_return_value(regs))
+		report_file(c, c->file);
 	return 0;
 }
 NOKPROBE_SYMBOL(range_leave);
+
+static int whole_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	vx_notes_drop(&notes, ((const struct range_call *)ri->data)->file);
+	return range_leave(ri, regs);
+}
+NOKPROBE_SYMBOL(whole_leave);
+
+/* A system call's only argument is a pointer to the registers that it came with. */
+static const struct pt_regs *user_regs(struct pt_regs *regs)
+{
+	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
+}
+
+static int data_enter(struct kretprobe_instance *ri, unsigned int fd)
+{
+	struct range_call *c = (struct range_call *)ri->data;
+	struct file *file = fget(fd);
+	bool watched;
+
+	if (!file)
+		return 1;
+	watched = vx_super_watched(file->f_path.dentry->d_sb, SYNC_OPS);
+	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = 1, .fd = fd };
+	fput(file);
+	if (watched)
+		note_outer(file);
+	return !watched;
+}
+NOKPROBE_SYMBOL(data_enter);
+
+static int data_enter_native(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	return data_enter(ri, user_regs(regs)->di);
+}
+NOKPROBE_SYMBOL(data_enter_native);
+
+static int data_enter_ia32(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	return data_enter(ri, user_regs(regs)->bx);
+}
+NOKPROBE_SYMBOL(data_enter_ia32);
+
+/*
+ * The call has let go of the file already. Another thread may have closed it in the meantime, and only then is the
+ * event left out: a reference taken at the entry would be lost when the probe is stopped before the call returns.
+ */
+static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct range_call *c = (const struct range_call *)ri->data;
+	struct file *file;
+
+	vx_notes_drop(&notes, c->file);
+	if ((int)regs_return_value(regs))
+		return 0;
+	file = fget(c->fd);
+	if (!file)
+		return 0;
+	if (file == c->file)
+		report_file(c, file);
+	fput(file);
+	return 0;
+}
+NOKPROBE_SYMBOL(data_leave);
 
 struct fs_call {
 	const struct super_block *sb;   /* compared only: the file may be closed meanwhile */
@@ -69,16 +172,15 @@ static int fs_enter(struct kretprobe_instance *ri, unsigned int fd)
 }
 NOKPROBE_SYMBOL(fs_enter);
 
-/* A system call's only argument is a pointer to the registers that it came with. */
 static int fs_enter_native(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return fs_enter(ri, ((const struct pt_regs *)regs_get_kernel_argument(regs, 0))->di);
+	return fs_enter(ri, user_regs(regs)->di);
 }
 NOKPROBE_SYMBOL(fs_enter_native);
 
 static int fs_enter_ia32(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return fs_enter(ri, ((const struct pt_regs *)regs_get_kernel_argument(regs, 0))->bx);
+	return fs_enter(ri, user_regs(regs)->bx);
 }
 NOKPROBE_SYMBOL(fs_enter_ia32);
 
@@ -95,8 +197,7 @@ static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		if (!(READ_ONCE(s->ops) & SYNC_OPS))
 			continue;
 		/* The root, as it was when the watch was added: the super block itself may be going. */
-		f.ino = s->root_ino;
-		f.gen = s->root_gen;
+		f.copy = &s->root;
 		vx_report_passed(s, VX_OP_SYNC, &f, vx_filter_task(s, VX_OP_SYNC));
 	}
 	preempt_enable();
@@ -137,6 +238,12 @@ NOKPROBE_SYMBOL(all_leave);
 static struct vx_retprobe probes[] = {
 	{ .symbol = "vfs_fsync_range", .entry = range_enter, .leave = range_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
+	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = whole_leave,
+	  .data_size = sizeof(struct range_call), .at_once = 256 },
+	{ .symbol = "__x64_sys_fdatasync", .entry = data_enter_native, .leave = data_leave,
+	  .data_size = sizeof(struct range_call), .at_once = 1024 },
+	{ .symbol = "__ia32_sys_fdatasync", .entry = data_enter_ia32, .leave = data_leave,
+	  .data_size = sizeof(struct range_call), .optional = true },
 	{ .symbol = "ksys_sync", .leave = all_leave },
 	{ .symbol = "__x64_sys_syncfs", .entry = fs_enter_native, .leave = fs_leave,
 	  .data_size = sizeof(struct fs_call) },

@@ -168,13 +168,9 @@ static int read_fsid(const struct path *path, u64 *fsid)
 
 static void describe(struct vx_super *s, struct super_block *sb)
 {
-	const struct inode *root = d_inode(sb->s_root);
-
 	s->sb = sb;
 	s->dev = new_encode_dev(sb->s_dev);
-	s->root_ino = root->i_ino;
-	s->root_gen = root->i_generation;
-	s->root_mode = root->i_mode;
+	vx_object_read(&s->root, d_inode(sb->s_root));
 	s->dir_salt = hash_64(s->fsid ^ s->dev, 64);
 	strscpy(s->name, sb->s_id, sizeof(s->name));
 	strscpy(s->type, sb->s_type->name, sizeof(s->type));

@@ -17,6 +17,7 @@
 #include <linux/rculist.h>
 
 #include "channel.h"
+#include "fact.h"
 
 struct vx_super {
 	struct fsnotify_mark mark;
@@ -32,9 +33,7 @@ struct vx_super {
 	struct list_head node;      /* channel->supers; RCU */
 	struct mutex alive;         /* sb does not go away while it is held */
 	u64 dev;
-	u64 root_ino;
-	u32 root_gen;
-	u32 root_mode;
+	struct vx_object root;      /* as it was when the first watch was added */
 	char name[32];              /* sb->s_id and the type's name, for debugfs: copies, both may go */
 	char type[32];
 	struct rcu_head rcu;

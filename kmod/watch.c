@@ -88,10 +88,10 @@ static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add
 	a->watch = w->id;
 	a->fsid = s->fsid;
 	a->ino = w->ino;
-	a->root_ino = s->root_ino;
+	a->root_ino = s->root.ino;
 	a->dev = s->dev;
 	a->gen = w->gen;
-	a->root_gen = s->root_gen;
+	a->root_gen = s->root.gen;
 	return 0;
 }
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Notes from a probe. The contract is in notes.h. */
+#include <linux/hash.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "notes.h"
+
+static struct vx_note_bucket *bucket_of(struct vx_notes *t)
+{
+	return &t->bucket[hash_ptr(current, VX_NOTE_BUCKETS_BITS)];
+}
+
+static bool about(const struct vx_note *n, const void *key)
+{
+	return n->task == current && (n->key == key || n->other == key);
+}
+
+static struct vx_note *find(struct vx_note_bucket *b, const void *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < VX_NOTE_WAYS; i++)
+		if (about(&b->note[i], key))
+			return &b->note[i];
+	return NULL;
+}
+
+static void drop(struct vx_note_bucket *b, const void *key)
+{
+	unsigned int i;
+
+	for (i = 0; key && i < VX_NOTE_WAYS; i++)
+		if (about(&b->note[i], key))
+			b->note[i].task = NULL;
+}
+
+void vx_notes_write(struct vx_notes *t, struct vx_note *n)
+{
+	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note *place = b->note;
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&b->lock, flags);
+	drop(b, n->key);
+	drop(b, n->other);
+	for (i = 0; i < VX_NOTE_WAYS && place->task; i++)
+		if (!b->note[i].task || b->note[i].age < place->age)
+			place = &b->note[i];
+	*place = *n;
+	place->task = current;
+	place->age = b->age++;
+	raw_spin_unlock_irqrestore(&b->lock, flags);
+}
+
+void vx_notes_drop(struct vx_notes *t, const void *key)
+{
+	struct vx_note_bucket *b = bucket_of(t);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&b->lock, flags);
+	drop(b, key);
+	raw_spin_unlock_irqrestore(&b->lock, flags);
+}
+
+bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
+{
+	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note *found;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&b->lock, flags);
+	found = find(b, key);
+	if (found) {
+		*n = *found;
+		if (!found->other || found->other == key)
+			found->task = NULL;
+	}
+	raw_spin_unlock_irqrestore(&b->lock, flags);
+	return found;
+}
+
+bool vx_notes_has(struct vx_notes *t, const void *key)
+{
+	struct vx_note_bucket *b = bucket_of(t);
+	unsigned long flags;
+	bool found;
+
+	raw_spin_lock_irqsave(&b->lock, flags);
+	found = find(b, key);
+	raw_spin_unlock_irqrestore(&b->lock, flags);
+	return found;
+}
+
+void vx_notes_clear(struct vx_notes *t)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t->bucket); i++) {
+		raw_spin_lock_irqsave(&t->bucket[i].lock, flags);
+		memset(t->bucket[i].note, 0, sizeof(t->bucket[i].note));
+		raw_spin_unlock_irqrestore(&t->bucket[i].lock, flags);
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notes from a probe on a function's entry to whatever runs later in the same task: small tables, hashed by task.
+ *
+ * Nothing takes a note back when a call fails or a probe is stopped, so notes are left behind. They do no harm: a note
+ * is found only by its task and one of its two keys, a new note of the task about a key takes the place of the old, and
+ * where a bucket is full the oldest goes. What a note points to must be held by the caller of the function that wrote
+ * it for as long as the note can be taken.
+ */
+#ifndef VEXFS_NOTES_H
+#define VEXFS_NOTES_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#define VX_NOTE_BUCKETS_BITS 7
+#define VX_NOTE_WAYS 4
+
+struct inode;
+struct task_struct;
+
+struct vx_note {
+	const struct task_struct *task;  /* NULL: free */
+	u64 age;                         /* set by vx_notes_write() */
+	const void *key;
+	const void *other;               /* second key, or NULL */
+	struct inode *target;            /* rename: replaced */
+	const char *link;                /* symlink: its target */
+	u32 cookie;                      /* exchange */
+};
+
+struct vx_note_bucket {
+	raw_spinlock_t lock;
+	u64 age;
+	struct vx_note note[VX_NOTE_WAYS];
+};
+
+struct vx_notes {
+	struct vx_note_bucket bucket[1 << VX_NOTE_BUCKETS_BITS];
+};
+
+#define VX_NOTES(name)                                                                    \
+	struct vx_notes name = {                                                          \
+		.bucket = { [0 ... (1 << VX_NOTE_BUCKETS_BITS) - 1] = {                   \
+			.lock = __RAW_SPIN_LOCK_UNLOCKED(name.bucket.lock) } }            \
+	}
+
+/* Writes @n for the current task, and drops what it has about the same keys. Any context. */
+void vx_notes_write(struct vx_notes *t, struct vx_note *n);
+/* Drops what the current task has about @key. */
+void vx_notes_drop(struct vx_notes *t, const void *key);
+/* Copies the current task's note about @key to @n. It is taken out if @key is the last one that finds it. */
+bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n);
+/* Is there one? */
+bool vx_notes_has(struct vx_notes *t, const void *key);
+void vx_notes_clear(struct vx_notes *t);
+
+#endif
