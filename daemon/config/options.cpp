@@ -112,25 +112,6 @@ struct CommandLine {
         given[name] = option;
     }
 
-    // Whether a path on the command line counts from the working directory.
-    [[nodiscard]] bool has_relative_path() const {
-        if (!config.empty() && !config.starts_with('/')) {
-            return true;
-        }
-        for (const Setting& setting : settings()) {
-            const auto given_words = words.find(setting.name);
-            if (!setting.is_path || given_words == words.end()) {
-                continue;
-            }
-            for (const std::string& word : given_words->second) {
-                if (!word.starts_with('/')) {
-                    return true;
-                }
-            }
-        }
-        return false;
-    }
-
     [[nodiscard]] RawValues values() const {
         RawValues result;
         for (const auto& [name, option] : given) {
@@ -170,6 +151,36 @@ Status check_together(const Options& options) {
         return usage("nothing to observe: give --watch PATH, or --source DIR MOUNTPOINT");
     }
     return {};
+}
+
+// The command line again, good in any directory: paths are absolute, each word is quoted.
+std::string restart_command(const std::string& program, const RawValues& given,
+                            const std::string& config) {
+    const bool by_path = program.find('/') != std::string::npos;
+    std::string command = shell_quote(by_path ? absolute_path(program).value_or(program) : program);
+    auto add = [&command](const std::string& word) { command += " " + shell_quote(word); };
+    if (!config.empty()) {
+        add("--config");
+        add(absolute_path(config).value_or(config));
+    }
+    for (const Setting& setting : settings()) {
+        const auto value = given.find(setting.name);
+        if (value == given.end()) {
+            continue;
+        }
+        const std::string flag = std::string("--") + setting.name;
+        for (const std::string& word : value->second.words) {
+            if (setting.kind == SettingKind::flag) {
+                add(word == "true" ? flag : flag + "=false");
+                continue;
+            }
+            if (flag != "--mountpoint") {
+                add(flag);
+            }
+            add(setting.is_path ? absolute_path(word).value_or(word) : word);
+        }
+    }
+    return command;
 }
 
 Status apply_all(Options& options, const RawValues& values) {
@@ -220,8 +231,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     if (Status s = check_together(options); !s) {
         return s;
     }
-    options.command =
-        restart_command({argv, static_cast<std::size_t>(argc)}, line.has_relative_path());
+    options.command = restart_command(argv[0], line.values(), line.config);
     return options;
 }
 

@@ -28,29 +28,8 @@ Status set_flag(bool& target, const RawValue& value) {
     return {};
 }
 
-Result<std::string> absolute_path(const std::string& word, const RawValue& value) {
-    if (word.empty()) {
-        return Status::error(EINVAL, "the path is empty");
-    }
-    std::filesystem::path path(word);
-    if (path.is_relative()) {
-        std::error_code error;
-        const auto base = value.base_dir.empty() ? std::filesystem::current_path(error)
-                                                 : std::filesystem::path(value.base_dir);
-        if (error) {
-            return Status::from_errno(error.value(), "the working directory, for " + word);
-        }
-        path = base / path;
-    }
-    std::string text = path.lexically_normal().string();
-    if (text.size() > 1 && text.ends_with('/')) {
-        text.pop_back();
-    }
-    return text;
-}
-
 Status set_path(std::string& target, const RawValue& value) {
-    auto path = absolute_path(value.words[0], value);
+    auto path = absolute_path(value.words[0], value.base_dir);
     if (!path) {
         return path.status();
     }
@@ -60,7 +39,7 @@ Status set_path(std::string& target, const RawValue& value) {
 
 Status add_watches(Options& options, const RawValue& value, bool whole_fs) {
     for (const std::string& word : value.words) {
-        auto path = absolute_path(word, value);
+        auto path = absolute_path(word, value.base_dir);
         if (!path) {
             return path.status();
         }
@@ -196,6 +175,27 @@ const std::array kSettings{
 };
 
 }  // namespace
+
+Result<std::string> absolute_path(const std::string& word, const std::string& base_dir) {
+    if (word.empty()) {
+        return Status::error(EINVAL, "the path is empty");
+    }
+    std::filesystem::path path(word);
+    if (path.is_relative()) {
+        std::error_code error;
+        const auto base = base_dir.empty() ? std::filesystem::current_path(error)
+                                           : std::filesystem::path(base_dir);
+        if (error) {
+            return Status::from_errno(error.value(), "the working directory, for " + word);
+        }
+        path = base / path;
+    }
+    std::string text = path.lexically_normal().string();
+    if (text.size() > 1 && text.ends_with('/')) {
+        text.pop_back();
+    }
+    return text;
+}
 
 std::span<const Setting> settings() {
     return kSettings;

@@ -39,6 +39,10 @@ std::span<const Setting> settings();
 
 const Setting* find_setting(std::string_view name);
 
+// `word` as an absolute, normal path; relative ones count from `base_dir`, or from the working
+// directory if that is empty.
+Result<std::string> absolute_path(const std::string& word, const std::string& base_dir = {});
+
 using RawValues = std::map<std::string, RawValue, std::less<>>;
 
 // Reads the TOML file at `path`. Errors name file, line and key.

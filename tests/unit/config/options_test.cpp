@@ -162,12 +162,15 @@ TEST_CASE("options: usage errors say which flag and what is accepted") {
 }
 
 TEST_CASE("options: the command that starts the daemon again works from any directory") {
+    const std::string here = std::filesystem::current_path().string();
     CHECK(parse({"--watch", "/a b"})->command == "vexfsd --watch '/a b'");
-    CHECK(parse({"--watch", "/a", "--journal", "j"})->command ==
-          "cd " + std::filesystem::current_path().string() + " && vexfsd --watch /a --journal j");
-    const char* here[] = {"./vexfsd", "--watch", "/a"};
-    CHECK(parse_options(3, here)->command ==
-          std::filesystem::current_path().string() + "/vexfsd --watch /a");
+    CHECK(parse({"--source", "s", "m", "--journal=j", "--no-kmod", "--foreground=false", "--ops",
+                 "all,-FileRead"})
+              ->command == "vexfsd --source " + here + "/s " + here +
+                               "/m --ops all,-FileRead --no-kmod --journal " + here +
+                               "/j --foreground=false");
+    const char* by_path[] = {"./vexfsd", "--watch", "/a", "--watch", "b"};
+    CHECK(parse_options(5, by_path)->command == here + "/vexfsd --watch /a --watch " + here + "/b");
 }
 
 TEST_CASE("options: help names every option with units and defaults") {
