@@ -48,6 +48,9 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 	op = vx_classify(&f, mask, data, data_type, dir, name);
 	if (op == VX_OP_NONE)
 		return 0;
+	if ((op == VX_OP_FILE_READ || op == VX_OP_FILE_WRITE) && unlikely(atomic_read(&vx_calls_under_way)) &&
+	    f.dentry && !vx_probe_calls_pass(op, f.dentry, s->channel->slot))
+		return 0;
 	preempt_disable();
 	if (op == VX_OP_FILE_RENAME)
 		vx_probe_rename_take(&f, fsnotify_data_dentry(data, data_type));

@@ -93,6 +93,22 @@ bool vx_notes_has(struct vx_notes *t, const void *key)
 	return found;
 }
 
+bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before)
+{
+	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note *found;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&b->lock, flags);
+	found = find(b, key);
+	if (found) {
+		*before = *found;
+		found->seen |= bit;
+	}
+	raw_spin_unlock_irqrestore(&b->lock, flags);
+	return found;
+}
+
 void vx_notes_clear(struct vx_notes *t)
 {
 	unsigned long flags;

@@ -27,6 +27,8 @@ struct vx_note {
 	struct inode *target;            /* rename: replaced */
 	const char *link;                /* symlink: its target */
 	u32 cookie;                      /* exchange */
+	u32 kind;                        /* calls: enum in probe_calls.c */
+	u64 seen;                        /* calls: channels (slots) that were told */
 };
 
 struct vx_note_bucket {
@@ -53,6 +55,8 @@ void vx_notes_drop(struct vx_notes *t, const void *key);
 bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n);
 /* Is there one? */
 bool vx_notes_has(struct vx_notes *t, const void *key);
+/* Sets @bit in the note's seen; @before is the note as it was. False when there is none. */
+bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before);
 void vx_notes_clear(struct vx_notes *t);
 
 #endif

@@ -55,7 +55,8 @@ struct vx_probe_group {
 	unsigned long (*missed)(void);
 };
 
-extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename, vx_probe_symlink;
+extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename, vx_probe_symlink,
+	vx_probe_calls;
 
 /* Finds out which groups work on this kernel, by starting and stopping each. */
 void vx_probes_init(void);
@@ -73,5 +74,12 @@ u64 vx_probes_missed(void);
 void vx_probe_rename_take(struct vx_fact *f, const struct dentry *moved);
 /* Completes a SymlinkCreate by the link's target. Preemption off. */
 void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link);
+
+/* Calls are under way of which the kernel tells not exactly once. */
+extern atomic_t vx_calls_under_way;
+/*
+ * Is this FileRead or FileWrite of @dentry to be told to the channel in @slot? False for the second report of one call.
+ */
+bool vx_probe_calls_pass(unsigned int op, const struct dentry *dentry, unsigned int slot);
 
 #endif
