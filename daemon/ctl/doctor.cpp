@@ -35,7 +35,7 @@ std::string as_text(const std::vector<Finding>& findings, bool color) {
         }
         to_repair += finding.severity >= Severity::warning ? 1 : 0;
     }
-    text += to_repair == 0 ? "all is well\n" : std::to_string(to_repair) + " to repair\n";
+    text += to_repair == 0 ? "all is well\n" : std::to_string(to_repair) + " to look at\n";
     return text;
 }
 
