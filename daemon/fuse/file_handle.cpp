@@ -13,8 +13,8 @@ struct RawHandle {
 };
 
 // Layouts: include/linux/exportfs.h (enum fid_type) and the encoders of the file systems.
-constexpr int kIno32Gen = 0x01;      // ext4, f2fs, ...: {u32 ino, u32 gen}; tmpfs: {gen, ino lo, hi}
-constexpr int kXfsIno64Gen = 0x81;   // {u64 ino, u32 gen}
+constexpr int kIno32Gen = 0x01;     // ext4, f2fs, ...: {u32 ino, u32 gen}; tmpfs: {gen, ino lo, hi}
+constexpr int kXfsIno64Gen = 0x81;  // {u64 ino, u32 gen}
 constexpr int kBtrfsNoParent = 0x4d;  // {u64 object, u64 root, u32 gen}
 
 }  // namespace

@@ -53,7 +53,9 @@ void KernelIo::close(const Node& node) {
 #else
 
 void KernelIo::negotiate(fuse_conn_info*, bool, int) {}
-bool KernelIo::open(fuse_req_t, const Node&, int, fuse_file_info*) { return false; }
+bool KernelIo::open(fuse_req_t, const Node&, int, fuse_file_info*) {
+    return false;
+}
 void KernelIo::close(const Node&) {}
 
 #endif

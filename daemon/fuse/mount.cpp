@@ -6,7 +6,9 @@
 namespace vexfs::fuse {
 
 Mount::Mount(std::unique_ptr<Session> session) : session_(std::move(session)) {}
-Mount::~Mount() { stop(); }
+Mount::~Mount() {
+    stop();
+}
 
 Result<std::unique_ptr<Mount>> Mount::start(const MountOptions& options, BoundarySink* sink) {
     Result<std::unique_ptr<Session>> session = Session::start(options, sink);
@@ -16,10 +18,18 @@ Result<std::unique_ptr<Mount>> Mount::start(const MountOptions& options, Boundar
     return std::unique_ptr<Mount>(new Mount(std::move(session).value()));
 }
 
-void Mount::stop() { session_->stop(); }
-int Mount::ended_fd() const { return session_->ended_fd(); }
-void Mount::set_healthy(bool healthy) { session_->set_healthy(healthy); }
-void Mount::set_ops(std::uint64_t mask) { session_->reporter().set_ops(mask); }
+void Mount::stop() {
+    session_->stop();
+}
+int Mount::ended_fd() const {
+    return session_->ended_fd();
+}
+void Mount::set_healthy(bool healthy) {
+    session_->set_healthy(healthy);
+}
+void Mount::set_ops(std::uint64_t mask) {
+    session_->reporter().set_ops(mask);
+}
 
 void Mount::invalidate_entry(const ObjectId& parent, std::string_view name) {
     session_->notifier().entry(parent, ObjectId{}, name);
@@ -33,12 +43,22 @@ void Mount::invalidate_inode(const ObjectId& object, std::int64_t offset, std::i
     session_->notifier().inode(object, offset, length);
 }
 
-void Mount::invalidate_all() { session_->notifier().all(); }
-bool Mount::settle(unsigned timeout_ms) { return session_->notifier().settle(timeout_ms); }
+void Mount::invalidate_all() {
+    session_->notifier().all();
+}
+bool Mount::settle(unsigned timeout_ms) {
+    return session_->notifier().settle(timeout_ms);
+}
 
-dev_t Mount::device_of(std::uint64_t fsid) const { return session_->nodes().device_of(fsid); }
-ObjectId Mount::root() const { return session_->nodes().root().id; }
-const std::string& Mount::mountpoint() const { return session_->paths().mountpoint; }
+dev_t Mount::device_of(std::uint64_t fsid) const {
+    return session_->nodes().device_of(fsid);
+}
+ObjectId Mount::root() const {
+    return session_->nodes().root().id;
+}
+const std::string& Mount::mountpoint() const {
+    return session_->paths().mountpoint;
+}
 
 MountStats Mount::stats() const {
     const Notifier::Counts counts = session_->notifier().counts();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mount: a FUSE mount that passes a directory through and tells a sink what programs do there.
 //
-//   Result<std::unique_ptr<Mount>> m = Mount::start({.source = "/data", .mountpoint = "/mnt"}, &sink);
+//   Result<std::unique_ptr<Mount>> m = Mount::start({.source = "/data", .mountpoint = "/mnt"},
+//   &sink);
 //
 // Locks (flock, fcntl) are the kernel's own: programs on the mount exclude each other with full
 // POSIX semantics and no worker thread can be blocked by them; programs that work on the source
@@ -22,20 +23,20 @@
 namespace vexfs::fuse {
 
 struct MountOptions {
-    std::string source;         // directory to pass through
-    std::string mountpoint;     // existing empty directory, not in `source`
-    bool allow_other = false;   // other users than the daemon's may use the mount
-    bool allow_suid = false;    // honour set-id bits and file capabilities on exec
-    bool allow_dev = false;     // honour device nodes
-    bool read_only = false;     // mount read-only
-    unsigned threads = 0;       // workers; 0: two per processor, 4 at least
+    std::string source;        // directory to pass through
+    std::string mountpoint;    // existing empty directory, not in `source`
+    bool allow_other = false;  // other users than the daemon's may use the mount
+    bool allow_suid = false;   // honour set-id bits and file capabilities on exec
+    bool allow_dev = false;    // honour device nodes
+    bool read_only = false;    // mount read-only
+    unsigned threads = 0;      // workers; 0: two per processor, 4 at least
     std::uint32_t max_write_bytes = 1 << 20;
     // How long the kernel may use what it was told, while the change stream is healthy; and while
     // it is not (a file's pages are then dropped at each open as well).
     double cache_timeout_s = 86400;
     double fallback_timeout_s = 1;
-    bool healthy = false;               // as set_healthy() at start
-    std::uint64_t ops = VX_OPS_ALL;     // operations to report, VX_OP_BIT()s
+    bool healthy = false;                   // as set_healthy() at start
+    std::uint64_t ops = VX_OPS_ALL;         // operations to report, VX_OP_BIT()s
     std::uint32_t invalidations = 1 << 16;  // limit of the notifier's queue
     // Reads and writes by the kernel alone, where kernel (6.9) and libfuse (3.17) have it. They are
     // then not observed here: only for when the kernel module is the source.
@@ -43,9 +44,9 @@ struct MountOptions {
 };
 
 struct MountStats {
-    std::uint64_t nodes = 0;            // objects that the kernel remembers
-    std::uint64_t node_fds = 0;         // of them held open
-    std::uint64_t node_fd_limit = 0;    // beyond it nodes are found again by file handle
+    std::uint64_t nodes = 0;          // objects that the kernel remembers
+    std::uint64_t node_fds = 0;       // of them held open
+    std::uint64_t node_fd_limit = 0;  // beyond it nodes are found again by file handle
     std::uint64_t open_files = 0;
     std::uint64_t events = 0;           // handed to the sink
     std::uint64_t inval_queued = 0;     // accepted requests to invalidate

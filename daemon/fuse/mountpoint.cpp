@@ -22,7 +22,9 @@ namespace vexfs::fuse {
 
 namespace {
 
-bool daemon_is_dead(int error) { return error == ENOTCONN || error == ECONNABORTED; }
+bool daemon_is_dead(int error) {
+    return error == ENOTCONN || error == ECONNABORTED;
+}
 
 Result<std::string> resolve(const std::string& path, std::string_view what) {
     std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), std::free);
@@ -138,8 +140,8 @@ Status check_apart(const MountPaths& paths) {
                                         "directory outside of it");
     }
     if (lies_in(paths.source, point)) {
-        return Status::error(EINVAL, "mount point " + paths.mountpoint +
-                                         " contains the source " + paths.source +
+        return Status::error(EINVAL, "mount point " + paths.mountpoint + " contains the source " +
+                                         paths.source +
                                          ": the mount would hide it; choose another directory");
     }
     return {};
@@ -151,13 +153,12 @@ Result<MountPaths> prepare_mountpoint(const MountOptions& options) {
     if (Status s = recover_stale(options.mountpoint); !s) {
         return s;
     }
-    if (Status s = check_directory(options.source, "source directory",
-                                   "make it, or name one that exists");
+    if (Status s =
+            check_directory(options.source, "source directory", "make it, or name one that exists");
         !s) {
         return s;
     }
-    if (Status s = check_directory(options.mountpoint, "mount point",
-                                   "make it first (mkdir -p)");
+    if (Status s = check_directory(options.mountpoint, "mount point", "make it first (mkdir -p)");
         !s) {
         return s;
     }

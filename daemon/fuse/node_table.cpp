@@ -33,8 +33,7 @@ Result<std::unique_ptr<NodeTable>> NodeTable::open(const std::string& source,
     }
     const FileHandle handle = FileHandle::of(path.get());
     table->handle_dev_ = st.st_dev;
-    table->handles_work_ =
-        !handle.empty() && handle.open_path(table->mount_fd_.get()).valid();
+    table->handles_work_ = !handle.empty() && handle.open_path(table->mount_fd_.get()).valid();
     std::unique_ptr<Node> root = table->make_node(std::move(path), st, handle);
     root->lookups = 1;
     root->nameless = true;

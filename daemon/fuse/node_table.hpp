@@ -29,12 +29,12 @@ namespace vexfs::fuse {
 
 struct Node {
     ObjectId id;
-    std::uint64_t born = 0;      // the table's epoch when it was made
-    std::atomic<int> fd{-1};     // O_PATH, owned; -1: by handle. Set at most once after birth
-    FileHandle handle;           // empty where the file system has none
-    mode_t type = 0;             // S_IFMT bits
-    std::uint64_t lookups = 0;   // by the shard's lock
-    bool listed = true;          // by the shard's lock; false: number was given to a newer object
+    std::uint64_t born = 0;     // the table's epoch when it was made
+    std::atomic<int> fd{-1};    // O_PATH, owned; -1: by handle. Set at most once after birth
+    FileHandle handle;          // empty where the file system has none
+    mode_t type = 0;            // S_IFMT bits
+    std::uint64_t lookups = 0;  // by the shard's lock
+    bool listed = true;         // by the shard's lock; false: number was given to a newer object
     // The name last known, by the table's place lock.
     ObjectId parent;
     std::string name;

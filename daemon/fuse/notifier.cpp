@@ -84,8 +84,7 @@ void Notifier::inode(const ObjectId& object, std::int64_t offset, std::int64_t l
             added(true);
             return;
         }
-        auto [it, inserted] =
-            pending_.inodes.try_emplace(InodeKey{object.dev, object.ino}, range);
+        auto [it, inserted] = pending_.inodes.try_emplace(InodeKey{object.dev, object.ino}, range);
         Range& known = it->second;
         if (!inserted && range.begin >= 0) {
             known.begin = known.begin < 0 ? range.begin : std::min(known.begin, range.begin);
@@ -110,9 +109,9 @@ void Notifier::all() {
 bool Notifier::settle(unsigned timeout_ms) {
     std::unique_lock guard(lock_);
     const std::uint64_t until = accepted_;
-    return idle_.wait_for(guard, std::chrono::milliseconds(timeout_ms),
-                          [&] { return done_ >= until || stopping_; }) &&
-           done_ >= until;
+    return idle_.wait_for(guard, std::chrono::milliseconds(timeout_ms), [&] {
+        return done_ >= until || stopping_;
+    }) && done_ >= until;
 }
 
 Notifier::Counts Notifier::counts() const {

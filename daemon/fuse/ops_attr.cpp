@@ -94,8 +94,7 @@ class AttrChange {
         if (error == 0 && (to_set & times) != 0) {
             error = subject_.set_times(
                 {chosen_time(to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, attr.st_atim),
-                 chosen_time(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW,
-                             attr.st_mtim)});
+                 chosen_time(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, attr.st_mtim)});
         }
         return error;
     }
@@ -116,8 +115,7 @@ class AttrChange {
     const Subject& subject_;
 };
 
-void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat* attr, int to_set,
-                fuse_file_info* fi) {
+void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat* attr, int to_set, fuse_file_info* fi) {
     Session& session = Session::of(req);
     const Node& node = session.node(id);
     const Subject subject(session, node, fi);

@@ -71,8 +71,7 @@ const Dirent* next_entry(OpenFile& dir, int& error) {
         if (dir.entries == nullptr) {
             dir.entries = std::make_unique<char[]>(kReadAheadBytes);
         }
-        const long n =
-            ::syscall(SYS_getdents64, dir.fd.get(), dir.entries.get(), kReadAheadBytes);
+        const long n = ::syscall(SYS_getdents64, dir.fd.get(), dir.entries.get(), kReadAheadBytes);
         error = n < 0 ? errno : 0;
         dir.entries_size = n > 0 ? static_cast<std::size_t>(n) : 0;
         dir.entries_used = 0;
@@ -171,7 +170,7 @@ class Listing {
 void list(fuse_req_t req, std::size_t size, off_t offset, fuse_file_info* fi, bool plus) {
     Session& session = Session::of(req);
     OpenFile& dir = OpenFiles::of(fi->fh);
-    std::lock_guard guard(dir.lock);
+    std::unique_lock guard(dir.lock);
     Listing listing(req, dir, size, plus);
     int error = seek_to(dir, offset);
     while (error == 0) {
@@ -188,6 +187,7 @@ void list(fuse_req_t req, std::size_t size, off_t offset, fuse_file_info* fi, bo
         report.object(*dir.node).attributes_of(dir.fd.get()).last_place(*dir.node);
         report.send(listing.empty() ? error : 0);
     }
+    guard.unlock();  // once it is answered the directory may be closed, and the lock be gone
     listing.reply(error);
 }
 

@@ -19,7 +19,9 @@ namespace vexfs::fuse {
 
 namespace {
 
-int error_of(int result) { return result == 0 ? 0 : errno; }
+int error_of(int result) {
+    return result == 0 ? 0 : errno;
+}
 
 // The part that mknod, mkdir and symlink share. `make` gets the directory's descriptor and returns
 // 0 or a positive errno.
@@ -59,6 +61,7 @@ void make_object(fuse_req_t req, fuse_ino_t parent_id, const char* name, vx_op o
     nodes.set_place(*node, parent.id, name);
     report.object(*node).attributes(found.st).send();
     session.reporter().directory(*node, parent.id, name);
+    guard = DirectoryOrder::Guard();
     reply_entry(req, std::move(node), found.st);
 }
 
@@ -98,8 +101,8 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent_id, const char* na
     DirectoryOrder::Guard guard = session.order().hold(parent);
     int error = error_of(::linkat(fd.get(), "", dir.get(), name, AT_EMPTY_PATH));
     if (error == ENOENT || error == EPERM) {  // the short way needs a privilege
-        error = error_of(::linkat(AT_FDCWD, ProcPath(fd.get()).c_str(), dir.get(), name,
-                                  AT_SYMLINK_FOLLOW));
+        error = error_of(
+            ::linkat(AT_FDCWD, ProcPath(fd.get()).c_str(), dir.get(), name, AT_SYMLINK_FOLLOW));
     }
     if (error == 0) {
         error = error_of(::fstat(fd.get(), &st));
@@ -113,6 +116,7 @@ void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t parent_id, const char* na
     NodeRef ref(nodes, &node);
     nodes.set_first_place(node, parent.id, name);
     report.attributes(st).send();
+    guard = DirectoryOrder::Guard();
     reply_entry(req, std::move(ref), st);
 }
 
@@ -164,8 +168,7 @@ void remove_name(fuse_req_t req, fuse_ino_t parent_id, const char* name, vx_op o
     {
         DirectoryOrder::Guard guard = session.order().hold(parent);
         Victim victim(nodes, parent, name);
-        error = error_of(
-            ::unlinkat(dir.get(), name, op == VX_OP_DIR_DELETE ? AT_REMOVEDIR : 0));
+        error = error_of(::unlinkat(dir.get(), name, op == VX_OP_DIR_DELETE ? AT_REMOVEDIR : 0));
         if (error == 0) {
             victim.lost_name(nodes, parent, name);
             report.flag(VX_F_LAST_LINK, victim.st.st_nlink == 0);
@@ -204,8 +207,8 @@ Report& describe_move(Report& report, const Move& move, const Victim& moved) {
 }
 
 // RENAME_EXCHANGE: one event for each of the two.
-void report_exchange(Session& session, const Caller& caller, const Move& move,
-                     const Victim& moved, const Victim& other, int error) {
+void report_exchange(Session& session, const Caller& caller, const Move& move, const Victim& moved,
+                     const Victim& other, int error) {
     const Move back{move.to, move.new_name, move.from, move.name};
     const std::uint32_t cookie = session.reporter().next_cookie();
     Report first(session.reporter(), VX_OP_FILE_RENAME, caller);
@@ -239,8 +242,7 @@ int rename_in_order(Session& session, const Caller& caller, const Move& move, in
     Victim moved(nodes, move.from, move.name);
     Victim target(nodes, move.to, move.new_name);
     const bool exchange = (flags & RENAME_EXCHANGE) != 0;
-    const int error =
-        error_of(::renameat2(from_fd, move.name, to_fd, move.new_name, flags));
+    const int error = error_of(::renameat2(from_fd, move.name, to_fd, move.new_name, flags));
     const bool same = moved.node && moved.node.get() == target.node.get();
     if (error == 0 && same) {
         return 0;  // two names of one object: nothing happens

@@ -22,7 +22,9 @@ int backing_flags(int flags) {
            O_CLOEXEC;
 }
 
-bool opens_for_writing(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+bool opens_for_writing(int flags) {
+    return (flags & O_ACCMODE) != O_RDONLY;
+}
 
 // Enters an open file into the table and `fi`.
 void install(fuse_req_t req, fuse_file_info* fi, Node& node, UniqueFd fd, const Caller& caller) {

@@ -23,7 +23,9 @@ constexpr std::size_t kHeaderBytes = 64 * 1024;  // far more than any request's 
 constexpr unsigned kMinThreads = 4;
 
 // Ends a worker's wait for the next request; its handler does nothing.
-int wake_signal() { return SIGRTMIN + 6; }
+int wake_signal() {
+    return SIGRTMIN + 6;
+}
 
 thread_local std::vector<char> scratch_memory;
 thread_local CallerCache caller_cache;
@@ -59,7 +61,9 @@ void set_capability(fuse_conn_info* conn, std::uint32_t flag, bool on) {
 
 }  // namespace
 
-ProcPath::ProcPath(int fd) { std::snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd); }
+ProcPath::ProcPath(int fd) {
+    std::snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd);
+}
 
 Session::Session(const MountOptions& options, MountPaths paths, std::unique_ptr<NodeTable> nodes,
                  BoundarySink* sink)
@@ -82,23 +86,22 @@ Result<std::unique_ptr<Session>> Session::start(const MountOptions& options, Bou
     if (!nodes) {
         return nodes.status();
     }
-    std::unique_ptr<Session> session(
-        new Session(options, *paths, std::move(nodes).value(), sink));
+    std::unique_ptr<Session> session(new Session(options, *paths, std::move(nodes).value(), sink));
     if (Status s = session->connect(); !s) {
         return s;
     }
-    spdlog::info("fuse: {} is mounted at {}, {} threads, {} nodes by descriptor",
-                 paths->source, paths->mountpoint, session->workers_.size(), fd_limit);
+    spdlog::info("fuse: {} is mounted at {}, {} threads, {} nodes by descriptor", paths->source,
+                 paths->mountpoint, session->workers_.size(), fd_limit);
     return session;
 }
 
-Session::~Session() { stop(); }
+Session::~Session() {
+    stop();
+}
 
 Status Session::connect() {
     fuse_lowlevel_ops ops{};
-    ops.init = [](void* self, fuse_conn_info* conn) {
-        static_cast<Session*>(self)->on_init(conn);
-    };
+    ops.init = [](void* self, fuse_conn_info* conn) { static_cast<Session*>(self)->on_init(conn); };
     fill_node_ops(ops);
     fill_namespace_ops(ops);
     fill_open_ops(ops);
@@ -109,10 +112,10 @@ Status Session::connect() {
 
     std::vector<std::string> words = {"vexfsd"};
     if (::geteuid() != 0) {
-        words.insert(words.end(), {"-o", "default_permissions,subtype=vexfs,fsname=" +
-                                             paths_.source +
-                                             (options_.allow_other ? ",allow_other" : "") +
-                                             (options_.read_only ? ",ro" : "")});
+        words.insert(words.end(),
+                     {"-o", "default_permissions,subtype=vexfs,fsname=" + paths_.source +
+                                (options_.allow_other ? ",allow_other" : "") +
+                                (options_.read_only ? ",ro" : "")});
     }
     std::vector<char*> argv;
     for (std::string& word : words) {
@@ -178,10 +181,9 @@ void Session::on_init(fuse_conn_info* conn) {
 }
 
 void Session::start_workers() {
-    const unsigned threads =
-        options_.threads != 0
-            ? options_.threads
-            : std::max(kMinThreads, 2 * std::thread::hardware_concurrency());
+    const unsigned threads = options_.threads != 0
+                                 ? options_.threads
+                                 : std::max(kMinThreads, 2 * std::thread::hardware_concurrency());
     working_ = threads;
     sigset_t all;
     sigset_t before;

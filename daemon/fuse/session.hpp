@@ -27,14 +27,11 @@ namespace vexfs::fuse {
 
 class Session final : public KernelCache {
   public:
-    static Result<std::unique_ptr<Session>> start(const MountOptions& options,
-                                                  BoundarySink* sink);
+    static Result<std::unique_ptr<Session>> start(const MountOptions& options, BoundarySink* sink);
     ~Session() override;
     void stop();
 
-    static Session& of(fuse_req_t req) {
-        return *static_cast<Session*>(::fuse_req_userdata(req));
-    }
+    static Session& of(fuse_req_t req) { return *static_cast<Session*>(::fuse_req_userdata(req)); }
 
     NodeTable& nodes() { return *nodes_; }
     Node& node(fuse_ino_t id) { return nodes_->node(id); }

@@ -32,7 +32,9 @@ void check_equal(const std::string& one, const std::string& other) {
     CHECK(a.st_ctim.tv_nsec == b.st_ctim.tv_nsec);
 }
 
-mode_t mode_of(const std::string& path) { return stat_of(path).st_mode & 07777; }
+mode_t mode_of(const std::string& path) {
+    return stat_of(path).st_mode & 07777;
+}
 
 }  // namespace
 
@@ -115,8 +117,7 @@ TEST_CASE("new objects belong to the caller and obey its umask") {
             ::umask(027);
             const bool file = ::open(m.at("f").c_str(), O_CREAT | O_WRONLY, 0666) >= 0;
             return file && ::mkdir(m.at("d").c_str(), 0777) == 0 &&
-                   ::symlink("x", m.at("l").c_str()) == 0 &&
-                   ::mkfifo(m.at("p").c_str(), 0666) == 0;
+                   ::symlink("x", m.at("l").c_str()) == 0 && ::mkfifo(m.at("p").c_str(), 0666) == 0;
         },
         kUser, kGroup));
     for (const char* name : {"f", "d", "l", "p"}) {
@@ -162,7 +163,8 @@ TEST_CASE("a default ACL decides instead of the umask, and ACLs are enforced") {
     };
     struct [[gnu::packed]] {
         std::uint32_t version = 2;
-        Entry entries[5] = {{1, 7, ~0U}, {2, 6, kUser}, {4, 5, ~0U}, {0x10, 7, ~0U}, {0x20, 0, ~0U}};
+        Entry entries[5] = {
+            {1, 7, ~0U}, {2, 6, kUser}, {4, 5, ~0U}, {0x10, 7, ~0U}, {0x20, 0, ~0U}};
     } acl;
     if (::setxattr(m.at("d").c_str(), "system.posix_acl_default", &acl, sizeof acl, 0) != 0) {
         std::printf("skipped: ACLs: the backing file system has none\n");

@@ -15,7 +15,9 @@ namespace {
 
 constexpr unsigned kSettle_ms = 20000;
 
-void healthy(fuse::MountOptions& options) { options.healthy = true; }
+void healthy(fuse::MountOptions& options) {
+    options.healthy = true;
+}
 
 }  // namespace
 

@@ -262,8 +262,7 @@ TEST_CASE("reads and writes by the kernel alone leave the same data") {
     {
         const UniqueFd one = open_file(m.at("a"), O_RDWR | O_CREAT);
         const UniqueFd two = open_file(m.at("a"), O_RDONLY);
-        REQUIRE(::write(one.get(), text.data(), text.size()) ==
-                static_cast<ssize_t>(text.size()));
+        REQUIRE(::write(one.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
         std::string head(1000, '\0');
         REQUIRE(::pread(two.get(), head.data(), head.size(), 0) == 1000);
         CHECK(head == text.substr(0, 1000));

@@ -52,10 +52,9 @@ std::vector<Seen> RecordingSink::wait_for(vx_op op, std::size_t count) {
     {
         std::unique_lock guard(lock_);
         more_.wait_for(guard, kPatience, [&] {
-            return static_cast<std::size_t>(
-                       std::count_if(seen_.begin(), seen_.end(), [&](const Seen& seen) {
-                           return seen.event.op == op;
-                       })) >= count;
+            return static_cast<std::size_t>(std::count_if(
+                       seen_.begin(), seen_.end(),
+                       [&](const Seen& seen) { return seen.event.op == op; })) >= count;
         });
     }
     return of(op);

@@ -84,9 +84,9 @@ class Mounted {
 UniqueFd open_file(const std::string& path, int flags, mode_t mode = 0644);
 void write_file(const std::string& path, std::string_view text);
 std::string read_file(const std::string& path);
-struct stat stat_of(const std::string& path);  // of the link itself
+struct stat stat_of(const std::string& path);                // of the link itself
 std::vector<std::string> names_in(const std::string& path);  // sorted, without . and ..
-fuse::ObjectId object_at(const std::string& path);  // dev and ino
+fuse::ObjectId object_at(const std::string& path);           // dev and ino
 bool exists(const std::string& path);
 
 // Runs `body` in a child process as `uid`, `gid`; true if it returned true.

@@ -206,8 +206,8 @@ TEST_CASE("RENAME_NOREPLACE refuses, RENAME_EXCHANGE swaps and is two joined eve
     Mounted m;
     write_file(m.at("a"), "A");
     write_file(m.at("b"), "B");
-    CHECK(::renameat2(AT_FDCWD, m.at("a").c_str(), AT_FDCWD, m.at("b").c_str(),
-                      RENAME_NOREPLACE) == -1);
+    CHECK(::renameat2(AT_FDCWD, m.at("a").c_str(), AT_FDCWD, m.at("b").c_str(), RENAME_NOREPLACE) ==
+          -1);
     CHECK(errno == EEXIST);
     m.sink.clear();
     REQUIRE(::renameat2(AT_FDCWD, m.at("a").c_str(), AT_FDCWD, m.at("b").c_str(),
