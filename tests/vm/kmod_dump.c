@@ -99,6 +99,9 @@ static void drain(void)
 			gaps += item.count;
 			if (item.cls == VX_CLASS_M)
 				next_ticket += item.count;
+		} else if (item.kind == VX_ITEM_LOST) {
+			/* Class M is counted by its tickets, which are the gaps. */
+			gaps += item.cls == VX_CLASS_D ? item.count : 0;
 		} else if (item.kind == VX_ITEM_DIR) {
 			const struct vx_dir *d = (const struct vx_dir *)rec;
 
