@@ -32,6 +32,9 @@ int serve(const Options& options, Background* background) {
         if (Status status = background->ready(options.log_file); !status) {
             return fail(status, kFailed);
         }
+        if (options.log_file.empty()) {
+            log_to_syslog();
+        }
     }
     spdlog::info("ready: {}", summary);
     notify_ready(summary);

@@ -4,6 +4,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -93,6 +94,14 @@ Status log_setup(std::string_view level, LogStyle style) {
     logger->flush_on(spdlog::level::trace);
     spdlog::set_default_logger(std::move(logger));
     return {};
+}
+
+void log_to_syslog() {
+    auto logger = std::make_shared<spdlog::logger>(
+        "vexfs", std::make_shared<spdlog::sinks::syslog_sink_mt>("vexfsd", LOG_PID, LOG_DAEMON,
+                                                                 /*enable_formatting=*/false));
+    logger->set_level(spdlog::default_logger()->level());
+    spdlog::set_default_logger(std::move(logger));
 }
 
 std::string_view log_level_names() {

@@ -23,6 +23,10 @@ enum class LogStyle {
 // Not thread-safe: call it before threads start.
 Status log_setup(std::string_view level, LogStyle style = LogStyle::automatic);
 
+// From now on to the system's log instead, with the level as it is: for a daemon without a
+// terminal.
+void log_to_syslog();
+
 // "trace, debug, info, warn, error, off", for --help and for messages.
 std::string_view log_level_names();
 

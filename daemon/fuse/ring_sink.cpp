@@ -18,6 +18,12 @@ std::uint32_t clip(std::string_view text, std::uint32_t limit) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(text.size(), limit));
 }
 
+// Mount and Unmount are observed with the mount point's whole path; a record holds its name.
+std::string_view name_of(const Observation& o) {
+    const bool whole_path = o.op == VX_OP_MOUNT || o.op == VX_OP_UNMOUNT;
+    return whole_path ? o.name.substr(o.name.rfind('/') + 1) : o.name;
+}
+
 void fill_rename(vx_event* e, const Observation& o) {
     vx_rename* rename = vx_event_rename(e);
     *rename = vx_rename{};
@@ -73,7 +79,8 @@ RingSink::Producer::Producer(RingSink& sink) {
 
 void RingSink::on_event(const Observation& o) {
     const Producer self(*this);
-    const std::uint32_t name_len = clip(o.name, VX_NAME_MAX);
+    const std::string_view name = name_of(o);
+    const std::uint32_t name_len = clip(name, VX_NAME_MAX);
     const std::uint32_t name2_len = clip(o.name2, VX_NAME2_MAX);
     vx_slot slot;
     auto* e = static_cast<vx_event*>(vx_ring_begin(
@@ -86,7 +93,7 @@ void RingSink::on_event(const Observation& o) {
         fill_rename(e, o);
     }
     const std::uint32_t len =
-        vx_event_strings(e, o.name.data(), name_len, o.name2.data(), name2_len);
+        vx_event_strings(e, name.data(), name_len, o.name2.data(), name2_len);
     vx_ring_commit(ring_, &slot, len);
 }
 
@@ -114,7 +121,7 @@ void RingSink::on_directory(const DirectoryPlace& place) {
         d->reserved16 = 0;
         d->reserved32 = 0;
         std::memset(d + 1, 0, VX_ALIGN8(name_len));
-        std::memcpy(d + 1, place.name.data(), name_len);
+        std::copy_n(place.name.data(), name_len, reinterpret_cast<char*>(d + 1));
         vx_ring_commit(ring_, &slot, len);
     }
 }

@@ -96,11 +96,18 @@ Json Commands::watches() const {
     Json list = Json::array();
     if (daemon_.watches_) {
         for (const Watch& w : daemon_.watches_->list()) {
-            list.push_back({{"id", w.info.id},
-                            {"path", w.path},
-                            {"scope", w.whole_fs ? "filesystem" : "subtree"},
-                            {"purpose", w.purpose},
-                            {"ops", format_kernel_ops(w.ops)}});
+            Json row = {{"id", w.info.id},
+                        {"path", w.request.path},
+                        {"scope", w.request.subtree ? "subtree" : "filesystem"},
+                        {"purpose", w.purpose},
+                        {"ops", format_kernel_ops(w.request.ops)}};
+            if (w.request.uid >= 0) {
+                row["uid"] = w.request.uid;
+            }
+            if (w.request.pid >= 0) {
+                row["pid"] = w.request.pid;
+            }
+            list.push_back(std::move(row));
         }
     }
     return list;
@@ -143,7 +150,7 @@ void Commands::stats(const Json&, const Reply& reply) {
     reply.done({{"ops", ops}, {"user_ops", user_ops}});
 }
 
-void Commands::sync(const Json&, const Reply& reply) {
+void Commands::sync(const Json& request, const Reply& reply) {
     daemon_.pipeline_->sync([this, reply](const Status& status) {
         if (!status) {
             reply.fail(status, "`vexctl status` says what is wrong");
@@ -152,6 +159,16 @@ void Commands::sync(const Json&, const Reply& reply) {
         reply.done(
             {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
     });
+    const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
+    if (timeout_ms == 0) {
+        return;
+    }
+    Result<OpId> timer = daemon_.loop_->timer(timeout_ms * 1'000'000, [reply](int) {
+        reply.fail("what happened before is not stored yet", "`vexctl status` says what is wrong");
+    });
+    if (!timer) {
+        reply.fail(timer.status());
+    }
 }
 
 void Commands::watch_add(const Json& request, const Reply& reply) {
@@ -160,22 +177,25 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
                    "load it (`insmod vexfs.ko`) and start vexfsd again");
         return;
     }
-    std::uint64_t ops = daemon_.options_.ops;
+    WatchRequest watch{.path = request.at("path").get<std::string>(),
+                       .subtree = !request.value("whole_fs", false),
+                       .ops = daemon_.options_.ops,
+                       .uid = request.value("uid", std::int64_t{-1}),
+                       .pid = request.value("pid", std::int64_t{-1})};
     if (request.contains("ops")) {
         Result<std::uint64_t> parsed = parse_kernel_ops(request.at("ops").get<std::string>());
         if (!parsed) {
             reply.fail(parsed.status());
             return;
         }
-        ops = *parsed;
+        watch.ops = *parsed;
     }
-    Result<Watch> added = daemon_.watches_->add(request.at("path").get<std::string>(),
-                                                request.value("whole_fs", false), ops, "watch");
+    Result<Watch> added = daemon_.watches_->add(std::move(watch), "watch");
     if (!added) {
         reply.fail(added.status());
         return;
     }
-    reply.done({{"id", added->info.id}, {"path", added->path}});
+    reply.done({{"id", added->info.id}, {"path", added->request.path}});
 }
 
 void Commands::watch_remove(const Json& request, const Reply& reply) {

@@ -23,8 +23,9 @@ Daemon::Daemon(const Options& options) : options_(options), started_ns_(clock_.m
 Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
     std::unique_ptr<Daemon> self(new Daemon(options));
     using Step = Status (Daemon::*)();
-    for (Step step : {&Daemon::open_loop, &Daemon::open_store, &Daemon::open_channel,
-                      &Daemon::open_mount, &Daemon::open_watches, &Daemon::open_control}) {
+    // The control socket comes first: it is what tells a second daemon that there is one.
+    for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_store,
+                      &Daemon::open_channel, &Daemon::open_mount, &Daemon::open_watches}) {
         if (Status status = (self.get()->*step)(); !status) {
             return status;
         }
@@ -205,7 +206,8 @@ Status Daemon::open_watches() {
     }
     watches_ = std::make_unique<Watches>(*channel_, paths_);
     for (const WatchOption& watch : options_.watches) {
-        Result<Watch> added = watches_->add(watch.path, watch.whole_fs, options_.ops, "watch");
+        Result<Watch> added = watches_->add(
+            {.path = watch.path, .subtree = !watch.whole_fs, .ops = options_.ops}, "watch");
         if (!added) {
             return added.status();
         }
@@ -214,11 +216,14 @@ Status Daemon::open_watches() {
         return {};
     }
     Result<Watch> source =
-        watches_->add(options_.source, false, options_.ops | kInvalidatingOps, "source");
+        watches_->add(
+        {.path = options_.source, .subtree = true, .ops = options_.ops | kInvalidatingOps},
+        "source");
     if (!source) {
         return source.status();
     }
-    Result<Watch> mount = watches_->add(options_.mountpoint, true, options_.ops, "mount");
+    Result<Watch> mount = watches_->add(
+        {.path = options_.mountpoint, .subtree = false, .ops = options_.ops}, "mount");
     if (!mount) {
         return mount.status();
     }
@@ -245,7 +250,7 @@ Status Daemon::open_control() {
 
 std::vector<std::string> Daemon::degraded() const {
     std::vector<std::string> reasons;
-    if (!channel_) {
+    if (!channel_ && !options_.no_kmod) {
         reasons.push_back("kernel module not used (" + no_channel_reason_ +
                           "): only what goes through the mount is seen");
     }

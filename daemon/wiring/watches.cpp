@@ -54,44 +54,36 @@ MountPlace mount_of(const std::string& path) {
 
 }  // namespace
 
-Result<Watch> Watches::add(const std::string& path, bool whole_fs, std::uint64_t ops,
-                           const std::string& purpose) {
+Result<Watch> Watches::add(WatchRequest request, const std::string& purpose) {
     char resolved[PATH_MAX];
-    if (::realpath(path.c_str(), resolved) == nullptr) {
+    struct stat st {};
+    // The stat is not only a check: a FUSE root has its real inode number from its first getattr
+    // on, and the kernel is asked for it next.
+    if (::realpath(request.path.c_str(), resolved) == nullptr || ::stat(resolved, &st) != 0) {
         const int err = errno;
-        return Status::error(err, fmt::format("cannot watch {}: {}", path, Status::describe(err)));
+        return Status::error(
+            err, fmt::format("cannot watch {}: {}", request.path, Status::describe(err)));
     }
-    const std::uint64_t possible = ops & channel_.ops();
-    if (possible == 0) {
+    request.path = resolved;
+    request.ops &= channel_.ops();
+    if (request.ops == 0) {
         return Status::error(ENOTSUP,
                              "none of the operations asked for can be observed on this kernel");
     }
-    // A FUSE root has its real inode number from its first getattr on; the kernel is asked for it
-    // next.
-    struct stat st {};
-    if (::stat(resolved, &st) != 0) {
-        return Status::from_errno(errno, resolved);
-    }
-    WatchRequest request{.path = resolved, .subtree = !whole_fs, .ops = possible};
     Result<WatchInfo> info = channel_.add_watch(request);
     if (!info) {
         return info.status();
     }
-    watches_.push_back({.info = *info,
-                        .path = resolved,
-                        .whole_fs = whole_fs,
-                        .ops = possible,
-                        .purpose = purpose});
-    anchor(watches_.back());
+    watches_.push_back({.info = *info, .request = request, .purpose = purpose});
+    anchor(watches_.back(), S_ISDIR(st.st_mode));
     return watches_.back();
 }
 
-void Watches::anchor(const Watch& watch) {
-    struct stat st {};
-    if (::stat(watch.path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {
-        paths_.anchor({watch.info.fsid, watch.info.ino, watch.info.gen}, watch.path);
+void Watches::anchor(const Watch& watch, bool directory) {
+    if (directory) {
+        paths_.anchor({watch.info.fsid, watch.info.ino, watch.info.gen}, watch.request.path);
     }
-    const MountPlace place = mount_of(watch.path);
+    const MountPlace place = mount_of(watch.request.path);
     if (place.root == "/") {
         paths_.anchor({watch.info.fsid, watch.info.root_ino, watch.info.root_gen}, place.point);
     }

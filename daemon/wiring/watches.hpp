@@ -14,9 +14,7 @@ namespace vexfs {
 
 struct Watch {
     WatchInfo info;
-    std::string path;      // absolute, symbolic links resolved
-    bool whole_fs = false;
-    std::uint64_t ops = 0;
+    WatchRequest request;  // as it was granted: path absolute, symbolic links resolved
     std::string purpose;   // "watch", "source", "mount"
 };
 
@@ -24,16 +22,15 @@ class Watches {
   public:
     Watches(Channel& channel, DirectoryMap& paths) : channel_(channel), paths_(paths) {}
 
-    // Observes what is below `path`, or its whole file system. The errors say what to do.
-    Result<Watch> add(const std::string& path, bool whole_fs, std::uint64_t ops,
-                      const std::string& purpose);
+    // Observes what is below `request.path`, or its whole file system. The errors say what to do.
+    Result<Watch> add(WatchRequest request, const std::string& purpose);
     // ENOENT: no such watch. EPERM: a watch that the mount needs.
     Status remove(std::uint64_t id);
 
     [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
 
   private:
-    void anchor(const Watch& watch);
+    void anchor(const Watch& watch, bool directory);
 
     Channel& channel_;
     DirectoryMap& paths_;

@@ -49,8 +49,8 @@ work_git() {
         git config user.name t && git config user.email t@example.org && git config gc.auto 0 &&
         git mv README.md MOVED.md && echo text >new && git add new &&
         git commit -q -m change &&
-        git checkout -q HEAD~1 && git checkout -q - && git status --porcelain >status &&
-        git fsck --strict --no-progress && git rev-parse HEAD >head &&
+        git checkout -q HEAD~1 && git checkout -q - && git status --porcelain >../status &&
+        git fsck --strict --no-progress && git rev-parse HEAD >../revision &&
         # What carries times or is packed in an order of its own.
         rm -rf .git/logs .git/objects
 }
@@ -146,5 +146,5 @@ daemon=$(pgrep -x vexfsd)
 kill -TERM "$daemon"
 tail --pid="$daemon" -f /dev/null
 findmnt "$mount" >/dev/null && unmounted=1 || unmounted=0
-report $unmounted "unmounted at the end"
+report "$unmounted" "unmounted at the end"
 exit $failed
