@@ -24,8 +24,12 @@ int vx_area_add(struct vx_area *area, u64 bytes, unsigned int copies, int node)
 	if (WARN_ON_ONCE(area->used + n * copies > area->count))
 		return -ENOMEM;
 	for (i = 0; i < n; i++) {
-		/* No __GFP_NOWARN: a size that the machine cannot give is refused by the caller beforehand. */
-		struct page *page = alloc_pages_node(node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY, 0);
+		/*
+		 * No __GFP_NOWARN: a size that the machine cannot give is refused by the caller
+		 * beforehand.
+		 */
+		struct page *page =
+			alloc_pages_node(node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY, 0);
 
 		if (!page)
 			return -ENOMEM;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that the kernel and a process share: pages that the kernel sees in one piece and the process maps whole. */
+/*
+ * Memory that the kernel and a process share: pages that the kernel sees in one piece and the
+ * process maps whole.
+ */
 #ifndef VEXFS_AREA_H
 #define VEXFS_AREA_H
 
@@ -14,15 +17,17 @@ struct vx_area {
 
 /* Begins an area of @bytes (whole pages). Returns 0 or -ENOMEM. After any error: vx_area_free(). */
 int vx_area_init(struct vx_area *area, u64 bytes);
-/* Appends @bytes of zeroed memory of NUMA node @node, @copies times in a row. Returns 0 or -ENOMEM. */
+/*
+ * Appends @bytes of zeroed memory of NUMA node @node, @copies times in a row. Returns 0 or -ENOMEM.
+ */
 int vx_area_add(struct vx_area *area, u64 bytes, unsigned int copies, int node);
 /* Maps it for the kernel. Returns 0 or -ENOMEM. */
 int vx_area_finish(struct vx_area *area);
 void vx_area_free(struct vx_area *area);
 
 /*
- * Maps the whole area into a process. Returns 0; -EINVAL for another length or a private mapping; -EPERM for an
- * executable mapping, or a writable one without @writable.
+ * Maps the whole area into a process. Returns 0; -EINVAL for another length or a private mapping;
+ * -EPERM for an executable mapping, or a writable one without @writable.
  */
 int vx_area_mmap(struct vx_area *area, struct vm_area_struct *vma, bool writable);
 

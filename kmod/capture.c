@@ -12,19 +12,22 @@ static const struct {
 	u64 ops;
 	u32 mask;
 } wants[] = {
-	{ VX_OP_BIT(VX_OP_FILE_OPEN), FS_OPEN },
-	{ VX_OP_BIT(VX_OP_FILE_CLOSE), FS_CLOSE_WRITE | FS_CLOSE_NOWRITE },
-	{ VX_OP_BIT(VX_OP_FILE_READ) | VX_OP_BIT(VX_OP_DIR_READ), FS_ACCESS },
-	{ VX_OP_BIT(VX_OP_FILE_WRITE), FS_MODIFY },
-	{ VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_DIR_CREATE) | VX_OP_BIT(VX_OP_SYMLINK_CREATE) |
-		  VX_OP_BIT(VX_OP_HARDLINK_CREATE),
-	  FS_CREATE },
-	{ VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_DIR_DELETE), FS_DELETE },
+	{VX_OP_BIT(VX_OP_FILE_OPEN), FS_OPEN},
+	{VX_OP_BIT(VX_OP_FILE_CLOSE), FS_CLOSE_WRITE | FS_CLOSE_NOWRITE},
+	{VX_OP_BIT(VX_OP_FILE_READ) | VX_OP_BIT(VX_OP_DIR_READ), FS_ACCESS},
+	{VX_OP_BIT(VX_OP_FILE_WRITE), FS_MODIFY},
+	{VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_DIR_CREATE) |
+		 VX_OP_BIT(VX_OP_SYMLINK_CREATE) | VX_OP_BIT(VX_OP_HARDLINK_CREATE),
+	 FS_CREATE},
+	{VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_DIR_DELETE), FS_DELETE},
 };
 
 u32 vx_capture_mask(u64 ops)
 {
-	/* Renames in any case: a directory that moves unreported makes what was said of it untrue (dirs.h). */
+	/*
+	 * Renames in any case: a directory that moves unreported makes what was said of it untrue
+	 * (dirs.h).
+	 */
 	u32 mask = FS_RENAME;
 	unsigned int i;
 
@@ -34,8 +37,9 @@ u32 vx_capture_mask(u64 ops)
 	return mask;
 }
 
-int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int data_type, struct inode *dir,
-	       const struct qstr *name, u32 cookie, struct fsnotify_iter_info *iter_info)
+int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int data_type,
+	       struct inode *dir, const struct qstr *name, u32 cookie,
+	       struct fsnotify_iter_info *iter_info)
 {
 	struct fsnotify_mark *mark = fsnotify_iter_sb_mark(iter_info);
 	struct vx_super *s;
@@ -48,8 +52,9 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 	op = vx_classify(&f, mask, data, data_type, dir, name);
 	if (op == VX_OP_NONE)
 		return 0;
-	if ((op == VX_OP_FILE_READ || op == VX_OP_FILE_WRITE) && unlikely(atomic_read(&vx_calls_under_way)) &&
-	    f.dentry && !vx_probe_calls_pass(op, f.dentry, s->channel->slot))
+	if ((op == VX_OP_FILE_READ || op == VX_OP_FILE_WRITE) &&
+	    unlikely(atomic_read(&vx_calls_under_way)) && f.dentry &&
+	    !vx_probe_calls_pass(op, f.dentry, s->channel->slot))
 		return 0;
 	preempt_disable();
 	if (op == VX_OP_FILE_RENAME)

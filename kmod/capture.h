@@ -9,7 +9,8 @@
 u32 vx_capture_mask(u64 ops);
 
 /* fsnotify_ops.handle_event of a channel's marks. Never sleeps, never fails. */
-int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int data_type, struct inode *dir,
-	       const struct qstr *name, u32 cookie, struct fsnotify_iter_info *iter_info);
+int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int data_type,
+	       struct inode *dir, const struct qstr *name, u32 cookie,
+	       struct fsnotify_iter_info *iter_info);
 
 #endif

@@ -12,7 +12,10 @@
 #include "super.h"
 #include "watch.h"
 
-/* What all sub-rings of a class come to by default, when the machine has many CPUs; and a share of the memory. */
+/*
+ * What all sub-rings of a class come to by default, when the machine has many CPUs; and a share of
+ * the memory.
+ */
 #define CLASS_BYTES_DEFAULT (64ull << 20)
 #define MEMORY_SHARE 4
 
@@ -41,7 +44,10 @@ u64 vx_features(void)
 	return vx_probes_features() | VX_FEATURE_PUSH | VX_FEATURE_INJECT;
 }
 
-/* Called by a producer, under the locks of the file operation: waking only takes the queue's own lock. */
+/*
+ * Called by a producer, under the locks of the file operation: waking only takes the queue's own
+ * lock.
+ */
 static void wake_reader(struct vx_ring *r)
 {
 	struct vx_channel *ch = container_of(r, struct vx_channel, ring);
@@ -69,7 +75,8 @@ static int choose_sizes(struct vx_create *a)
 		a->push_size = VX_PUSH_DEFAULT;
 	if (!vx_subring_size_ok(a->size_m) || !vx_subring_size_ok(a->size_d))
 		return -EINVAL;
-	if (a->push_size < VX_PUSH_MIN || a->push_size > VX_PUSH_MAX || !is_power_of_2(a->push_size))
+	if (a->push_size < VX_PUSH_MIN || a->push_size > VX_PUSH_MAX ||
+	    !is_power_of_2(a->push_size))
 		return -EINVAL;
 	if ((a->size_m + a->size_d) * nr_cpu_ids + a->push_size > memory / MEMORY_SHARE)
 		return -ENOMEM;
@@ -150,7 +157,10 @@ static int make_parts(struct vx_channel *ch, const struct vx_create *a)
 	return err;
 }
 
-/* Gives it a number and a slot, and lets probes and pushes find it. -EMFILE when there are too many. */
+/*
+ * Gives it a number and a slot, and lets probes and pushes find it. -EMFILE when there are too
+ * many.
+ */
 static int publish(struct vx_channel *ch)
 {
 	int err = -EMFILE;

@@ -2,8 +2,9 @@
 /*
  * A channel: one open file's ring, its watches, its push ring.
  *
- * Life: made by VX_IOC_CREATE, published in the list of channels last, ended by the release of the file (mappings hold
- * the file). Hooks reach it three ways, and vx_channel_destroy() ends them in this order before memory is freed:
+ * Life: made by VX_IOC_CREATE, published in the list of channels last, ended by the release of the
+ * file (mappings hold the file). Hooks reach it three ways, and vx_channel_destroy() ends them in
+ * this order before memory is freed:
  *   - fsnotify marks (super.h): the group's last reference is waited for
  *   - the table of watched super blocks (super.h), used by probes: RCU, preemption off
  *   - the list of channels, used by probes and pushes: RCU
@@ -26,7 +27,9 @@
 struct vx_dirs;
 struct fsnotify_group;
 
-/* The push ring's kernel side. All positions are the kernel's own; user space is told, never asked. */
+/*
+ * The push ring's kernel side. All positions are the kernel's own; user space is told, never asked.
+ */
 struct vx_pusher {
 	struct mutex lock;     /* one push at a time */
 	struct vx_area area;
@@ -69,7 +72,10 @@ struct vx_channel {
 /* VX_FEATURE_*s of this module on this kernel. */
 u64 vx_features(void);
 
-/* Makes a channel of the sizes in @args, fills the answer's fields. An ERR_PTR: -EINVAL a size, -ENOMEM, -EMFILE. */
+/*
+ * Makes a channel of the sizes in @args, fills the answer's fields. An ERR_PTR: -EINVAL a size,
+ * -ENOMEM, -EMFILE.
+ */
 struct vx_channel *vx_channel_create(struct vx_create *args);
 void vx_channel_destroy(struct vx_channel *ch);
 

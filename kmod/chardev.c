@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /dev/vexfs: open, calls, mappings, poll. Every structure is copied once, checked, and answered from the copy. */
+/*
+ * /dev/vexfs: open, calls, mappings, poll. Every structure is copied once, checked, and answered
+ * from the copy.
+ */
 #include <linux/capability.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -128,20 +131,24 @@ struct call {
 	long (*handler)(struct session *s, void *arg);
 	unsigned int number;
 	u32 size;
-	bool answers;        /* the structure is copied back, after an error too if the call says so */
+	/* the structure is copied back, after an error too if the call says so */
+	bool answers;
 	bool answers_error;
 	bool needs_channel;
 };
 
 static const struct call calls[] = {
-	{ call_query, VX_IOC_QUERY, sizeof(struct vx_query), .answers = true },
-	{ call_create, VX_IOC_CREATE, sizeof(struct vx_create), .answers = true },
-	{ call_watch_add, VX_IOC_WATCH_ADD, sizeof(struct vx_watch_add), .answers = true, .needs_channel = true },
-	{ call_watch_remove, VX_IOC_WATCH_REMOVE, sizeof(struct vx_watch_remove), .needs_channel = true },
-	{ call_push, VX_IOC_PUSH, sizeof(struct vx_push_call), .answers = true, .answers_error = true,
-	  .needs_channel = true },
-	{ call_barrier, VX_IOC_BARRIER, sizeof(struct vx_barrier), .answers = true, .needs_channel = true },
-	{ call_stats, VX_IOC_STATS, sizeof(struct vx_stats), .answers = true, .needs_channel = true },
+	{call_query, VX_IOC_QUERY, sizeof(struct vx_query), .answers = true},
+	{call_create, VX_IOC_CREATE, sizeof(struct vx_create), .answers = true},
+	{call_watch_add, VX_IOC_WATCH_ADD, sizeof(struct vx_watch_add), .answers = true,
+	 .needs_channel = true},
+	{call_watch_remove, VX_IOC_WATCH_REMOVE, sizeof(struct vx_watch_remove),
+	 .needs_channel = true},
+	{call_push, VX_IOC_PUSH, sizeof(struct vx_push_call), .answers = true,
+	 .answers_error = true, .needs_channel = true},
+	{call_barrier, VX_IOC_BARRIER, sizeof(struct vx_barrier), .answers = true,
+	 .needs_channel = true},
+	{call_stats, VX_IOC_STATS, sizeof(struct vx_stats), .answers = true, .needs_channel = true},
 };
 
 union argument {
@@ -201,7 +208,8 @@ static long dev_ioctl(struct file *file, unsigned int number, unsigned long arg)
 		err = -ENOTCONN;
 	else if (!err) {
 		err = c->handler(s, copy);
-		if (c->answers && (!err || c->answers_error) && copy_to_user((void __user *)arg, copy, c->size))
+		if (c->answers && (!err || c->answers_error) &&
+		    copy_to_user((void __user *)arg, copy, c->size))
 			err = -EFAULT;
 	}
 	kfree(copy);
@@ -226,8 +234,9 @@ static int dev_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 /*
- * Readable: the reader has not said that it sleeps, or a producer has woken it, and there is something that it has not
- * released, or a loss that is not reported yet. A reader that sleeps until there is more (wake) is not woken by less.
+ * Readable: the reader has not said that it sleeps, or a producer has woken it, and there is
+ * something that it has not released, or a loss that is not reported yet. A reader that sleeps
+ * until there is more (wake) is not woken by less.
  */
 static bool readable(const struct vx_channel *ch)
 {
@@ -239,7 +248,8 @@ static bool readable(const struct vx_channel *ch)
 	for (i = 0; i < r->n * VX_CLASSES; i++) {
 		const struct vx_producer *p = &r->producers[i];
 
-		if (READ_ONCE(p->head) != READ_ONCE(r->slots[i / VX_CLASSES].tail[i % VX_CLASSES]) ||
+		if (READ_ONCE(p->head) !=
+			    READ_ONCE(r->slots[i / VX_CLASSES].tail[i % VX_CLASSES]) ||
 		    READ_ONCE(p->loss_pending))
 			return true;
 	}
@@ -254,8 +264,8 @@ static __poll_t dev_poll(struct file *file, struct poll_table_struct *table)
 		return EPOLLERR;
 	poll_wait(file, &ch->wait, table);
 	/*
-	 * poll_wait() has taken the queue's lock, and a producer clears sleeping before it takes it to wake: one of
-	 * the two sees the other.
+	 * poll_wait() has taken the queue's lock, and a producer clears sleeping before it takes it
+	 * to wake: one of the two sees the other.
 	 */
 	return readable(ch) ? EPOLLIN | EPOLLRDNORM : 0;
 }

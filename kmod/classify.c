@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which operation an fsnotify event is. What arrives for which system call was measured on 6.1, 6.12 and 7.3; the
- * table is in docs/abi.md.
+ * Which operation an fsnotify event is. What arrives for which system call was measured on 6.1,
+ * 6.12 and 7.3; the table is in docs/abi.md.
  */
 #include <linux/fsnotify_backend.h>
 
@@ -22,7 +22,10 @@ static unsigned int created(struct vx_fact *f, u32 mask, int data_type)
 	}
 	if (!f->inode)
 		return VX_OP_FILE_CREATE;
-	/* link(2) is the only one that hands the inode over: the new dentry is not yet joined to it. */
+	/*
+	 * link(2) is the only one that hands the inode over: the new dentry is not yet joined to
+	 * it.
+	 */
 	if (data_type == FSNOTIFY_EVENT_INODE) {
 		if (f->inode->i_nlink != 1)
 			return VX_OP_HARDLINK_CREATE;
@@ -45,7 +48,8 @@ static unsigned int deleted(struct vx_fact *f, u32 mask)
 	return VX_OP_DIR_DELETE;
 }
 
-static unsigned int renamed(struct vx_fact *f, struct dentry *moved, struct inode *dir, const struct qstr *name)
+static unsigned int renamed(struct vx_fact *f, struct dentry *moved, struct inode *dir,
+			    const struct qstr *name)
 {
 	if (!moved)
 		return VX_OP_NONE;
@@ -81,8 +85,8 @@ static unsigned int accessed(struct vx_fact *f, u32 mask)
 	return VX_OP_NONE;
 }
 
-unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data_type, struct inode *dir,
-			 const struct qstr *name)
+unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data_type,
+			 struct inode *dir, const struct qstr *name)
 {
 	const struct path *path;
 
@@ -109,13 +113,19 @@ unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data
 	}
 	path = fsnotify_data_path(data, data_type);
 	if (path) {
-		/* A parent that is watched by somebody else adds dir and name; the dentry knows them as well. */
+		/*
+		 * A parent that is watched by somebody else adds dir and name; the dentry knows
+		 * them as well.
+		 */
 		f->dentry = path->dentry;
 		f->dir = NULL;
 		f->name = NULL;
 		return f->inode ? accessed(f, mask) : VX_OP_NONE;
 	}
-	/* With a dentry: from notify_change(), whose probe reports it. With an inode: sysfs and the like. */
+	/*
+	 * With a dentry: from notify_change(), whose probe reports it. With an inode: sysfs and the
+	 * like.
+	 */
 	if (data_type == FSNOTIFY_EVENT_INODE && f->inode && (mask & FS_MODIFY)) {
 		if (!dir || !name)
 			f->dir = NULL, f->name = NULL;

@@ -6,10 +6,11 @@
 #include "fact.h"
 
 /*
- * Fills @f from an fsnotify event. Returns the operation, or VX_OP_NONE for an event that is another one's shadow
- * (the modification that a truncation raises: its probe reports it) or means nothing here.
+ * Fills @f from an fsnotify event. Returns the operation, or VX_OP_NONE for an event that is
+ * another one's shadow (the modification that a truncation raises: its probe reports it) or means
+ * nothing here.
  */
-unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data_type, struct inode *dir,
-			 const struct qstr *name);
+unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data_type,
+			 struct inode *dir, const struct qstr *name);
 
 #endif

@@ -13,7 +13,8 @@ void vx_counters_sum(struct vx_channel *ch, struct vx_stats *out)
 		out->dirs += READ_ONCE(c->dirs);
 		out->wakeups += READ_ONCE(c->wakeups);
 		for (op = 0; op < VX_OP_SLOTS; op++) {
-			const struct vx_producer *p = vx_ring_producer(&ch->ring, cpu, vx_op_class(op));
+			const struct vx_producer *p =
+				vx_ring_producer(&ch->ring, cpu, vx_op_class(op));
 
 			out->seen[op] += READ_ONCE(c->seen[op]);
 			out->filtered[op] += READ_ONCE(c->filtered[op]);

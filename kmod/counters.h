@@ -7,7 +7,8 @@
 
 #include "abi/ioctl.h"
 
-#define VX_LATENCY_BUCKETS 32  /* bucket n: 2^n to 2^(n+1) - 1 ns; the first from 0, the last without end */
+/* bucket n: 2^n to 2^(n+1) - 1 ns; the first from 0, the last without end */
+#define VX_LATENCY_BUCKETS 32
 #define VX_LATENCY_EVERY 64    /* one attempt in so many is timed */
 
 struct vx_channel;

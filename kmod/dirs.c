@@ -24,8 +24,9 @@ static bool known(const struct vx_super *s, struct vx_dirs *d, const struct dent
 }
 
 /*
- * How many directories from @dir upwards are not known. 0 also when nothing can be said: a directory that hangs in no
- * tree yet (opened by file handle), or renames that lead the walk astray; the next event tries again.
+ * How many directories from @dir upwards are not known. 0 also when nothing can be said: a
+ * directory that hangs in no tree yet (opened by file handle), or renames that lead the walk
+ * astray; the next event tries again.
  */
 static unsigned int count_unknown(const struct vx_super *s, struct vx_dirs *d, struct dentry *dir)
 {
@@ -60,9 +61,12 @@ static void finish(struct vx_super *s, struct vx_dir *rec, struct vx_slot *slot,
 	this_cpu_inc(s->channel->counters->dirs);
 }
 
-/* Writes one VX_REC_DIR. Returns its parent, NULL at a root, an ERR_PTR when it could not be written. */
-static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigned int cls, struct dentry *dir,
-				   u64 now_ns)
+/*
+ * Writes one VX_REC_DIR. Returns its parent, NULL at a root, an ERR_PTR when it could not be
+ * written.
+ */
+static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigned int cls,
+				   struct dentry *dir, u64 now_ns)
 {
 	struct vx_ring *r = &s->channel->ring;
 	const struct inode *inode = d_inode_rcu(dir);
@@ -72,7 +76,9 @@ static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigne
 
 	if (!inode)
 		return ERR_PTR(-ENOENT);
-	/* Takes over the tickets, with acquire, before the dentry is read: see the head of dirs.h. */
+	/*
+	 * Takes over the tickets, with acquire, before the dentry is read: see the head of dirs.h.
+	 */
 	rec = vx_ring_begin_dir(r, cpu, cls, now_ns, &slot);
 	if (!rec)
 		return ERR_PTR(-ENOSPC);
@@ -90,8 +96,8 @@ static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigne
 	return place.parent == dir ? NULL : place.parent;
 }
 
-void vx_dirs_announce_copy(struct vx_super *s, unsigned int cpu, unsigned int cls, const struct vx_dirs_copy *c,
-			   u64 now_ns)
+void vx_dirs_announce_copy(struct vx_super *s, unsigned int cpu, unsigned int cls,
+			   const struct vx_dirs_copy *c, u64 now_ns)
 {
 	struct vx_slot slot;
 	struct vx_dir *rec = vx_ring_begin_dir(&s->channel->ring, cpu, cls, now_ns, &slot);
@@ -108,10 +114,12 @@ void vx_dirs_announce_copy(struct vx_super *s, unsigned int cpu, unsigned int cl
 }
 
 /*
- * Announces up to @n directories from @dir upwards and remembers them. If the walk ends before one that is known, what
- * it has put into the cache has unknown ancestors: then the whole cache begins anew.
+ * Announces up to @n directories from @dir upwards and remembers them. If the walk ends before one
+ * that is known, what it has put into the cache has unknown ancestors: then the whole cache begins
+ * anew.
  */
-static bool announce_batch(struct vx_super *s, unsigned int cpu, unsigned int cls, struct dentry *dir, u64 now_ns)
+static bool announce_batch(struct vx_super *s, unsigned int cpu, unsigned int cls,
+			   struct dentry *dir, u64 now_ns)
 {
 	struct vx_dirs *d = vx_dirs_of(s, cpu, cls);
 	unsigned int n;
@@ -134,7 +142,8 @@ static bool announce_batch(struct vx_super *s, unsigned int cpu, unsigned int cl
 	return false;
 }
 
-void vx_dirs_announce(struct vx_super *s, unsigned int cpu, unsigned int cls, struct dentry *dir, u64 now_ns)
+void vx_dirs_announce(struct vx_super *s, unsigned int cpu, unsigned int cls, struct dentry *dir,
+		      u64 now_ns)
 {
 	struct vx_dirs *d = vx_dirs_of(s, cpu, cls);
 	unsigned int round;
@@ -178,7 +187,10 @@ void vx_dirs_deleted(struct vx_super *s, const struct vx_fact *f)
 		const u64 key = vx_dirs_key(s, d, f->inode->i_ino, 0);
 		u64 *slot = vx_dirs_slot(d, key);
 
-		/* Its CPU may just write another key there: that one is lost from the cache and announced again. */
+		/*
+		 * Its CPU may just write another key there: that one is lost from the cache and
+		 * announced again.
+		 */
 		if (READ_ONCE(*slot) == key)
 			WRITE_ONCE(*slot, 0);
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emit path. Between vx_ring_begin() and vx_ring_commit() nothing is locked, nothing sleeps, nothing is walked;
- * the only atomic operation of the path is the ticket.
+ * The emit path. Between vx_ring_begin() and vx_ring_commit() nothing is locked, nothing sleeps,
+ * nothing is walked; the only atomic operation of the path is the ticket.
  *
- * Where the caller holds a directory's lock, the ticket is taken under it: that makes the order of the tickets the
- * order of the operations.
+ * Where the caller holds a directory's lock, the ticket is taken under it: that makes the order of
+ * the tickets the order of the operations.
  */
 #include <linux/cred.h>
 #include <linux/ctype.h>
@@ -25,7 +25,10 @@ struct where {
 	char copy[NAME_MAX + 1];
 };
 
-/* O_TMPFILE objects are called "#" and their inode number until they are linked: no name that anybody gave. */
+/*
+ * O_TMPFILE objects are called "#" and their inode number until they are linked: no name that
+ * anybody gave.
+ */
 static bool is_tmpfile_name(const struct where *w, const struct inode *inode)
 {
 	u64 number = 0;
@@ -70,8 +73,8 @@ static inline void locate(struct where *w, const struct vx_fact *f, u32 *flags)
 }
 
 /* The directories that the reader needs for this event's paths. */
-static inline void announce(struct vx_super *s, unsigned int cpu, unsigned int cls, const struct vx_fact *f,
-			    const struct where *w, u64 now)
+static inline void announce(struct vx_super *s, unsigned int cpu, unsigned int cls,
+			    const struct vx_fact *f, const struct where *w, u64 now)
 {
 	struct vx_dirs *d = vx_dirs_of(s, cpu, cls);
 	const struct inode *old = f->old_dir;
@@ -79,7 +82,8 @@ static inline void announce(struct vx_super *s, unsigned int cpu, unsigned int c
 	if (unlikely(f->elsewhere))
 		return;
 	if (f->dentry && (f->flags & VX_F_DIRECTORY)) {
-		if (unlikely(f->inode && !vx_dirs_known(s, d, f->inode->i_ino, f->inode->i_generation)))
+		if (unlikely(f->inode &&
+			     !vx_dirs_known(s, d, f->inode->i_ino, f->inode->i_generation)))
 			vx_dirs_announce(s, cpu, cls, f->dentry, now);
 	} else if (w->place.ino && unlikely(!vx_dirs_known(s, d, w->place.ino, w->place.gen))) {
 		struct dentry *dir = w->place.parent;
@@ -120,7 +124,10 @@ static inline void fill_task(struct vx_event *e)
 {
 	const struct cred *cred = current_cred();
 
-	/* A kuid is the number in the initial user namespace, pid and tgid those in the initial pid namespace. */
+	/*
+	 * A kuid is the number in the initial user namespace, pid and tgid those in the initial pid
+	 * namespace.
+	 */
 	e->uid = __kuid_val(cred->euid);
 	e->gid = __kgid_val(cred->egid);
 	e->pid = current->tgid;
@@ -151,8 +158,8 @@ static inline u32 max_len(unsigned int op, const struct vx_fact *f)
 	return vx_event_len(op, NAME_MAX, op == VX_OP_FILE_RENAME ? NAME_MAX : f->name2_len);
 }
 
-static inline u32 build(struct vx_event *e, const struct vx_super *s, unsigned int op, const struct vx_fact *f,
-			const struct where *w, u32 flags)
+static inline u32 build(struct vx_event *e, const struct vx_super *s, unsigned int op,
+			const struct vx_fact *f, const struct where *w, u32 flags)
 {
 	e->rec.type = VX_REC_EVENT;
 	e->rec.op = op;
@@ -186,10 +193,12 @@ static void say_first_loss(struct vx_channel *ch, unsigned int op)
 	if (READ_ONCE(ch->loss_said))
 		return;
 	WRITE_ONCE(ch->loss_said, 1);
-	pr_warn_ratelimited("channel %llu: the ring is full; first loss (%s)\n", ch->id, vx_op_name(op));
+	pr_warn_ratelimited("channel %llu: the ring is full; first loss (%s)\n", ch->id,
+			    vx_op_name(op));
 }
 
-static bool write_record(struct vx_super *s, unsigned int cpu, unsigned int op, const struct vx_fact *f, u64 now)
+static bool write_record(struct vx_super *s, unsigned int cpu, unsigned int op,
+			 const struct vx_fact *f, u64 now)
 {
 	struct vx_channel *ch = s->channel;
 	u32 flags = f->flags;

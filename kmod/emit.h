@@ -7,8 +7,9 @@
 #include "super.h"
 
 /*
- * The channel that watches @s sees @op: counted, filtered, the directories announced, written. Preemption off; never
- * from an interrupt. An operation that no watch of @s names is none of this channel's business and is not counted.
+ * The channel that watches @s sees @op: counted, filtered, the directories announced, written.
+ * Preemption off; never from an interrupt. An operation that no watch of @s names is none of this
+ * channel's business and is not counted.
  */
 void vx_report(struct vx_super *s, unsigned int op, const struct vx_fact *f);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a hook or a probe knows of one operation, before anything is decided or written. Lives on the stack. */
+/*
+ * What a hook or a probe knows of one operation, before anything is decided or written. Lives on
+ * the stack.
+ */
 #ifndef VEXFS_FACT_H
 #define VEXFS_FACT_H
 
@@ -34,7 +37,8 @@ static inline void vx_object_read(struct vx_object *o, const struct inode *inode
 /*
  * The parent and the name are given in one of two ways:
  *   dir and name   of an operation on a name; the VFS holds dir's lock
- *   dentry         of an operation on an object: its parent and name are read from it, and may be changing
+ *   dentry         of an operation on an object: its parent and name are read from it, and may be
+ *                  changing
  */
 struct vx_fact {
 	struct inode *inode;          /* the object; NULL: what is known of it is in copy */
@@ -49,7 +53,8 @@ struct vx_fact {
 	u64 length;
 	u64 parent_ino;               /* where neither dir nor dentry is there any more */
 	u32 parent_gen;
-	bool elsewhere;               /* not in the watched file system but in the one with fsid, which may be 0 */
+	/* not in the watched file system but in the one with fsid, which may be 0 */
+	bool elsewhere;
 	u64 fsid;
 	/* FileRename */
 	struct inode *old_dir;

@@ -17,8 +17,9 @@ static bool task_passes(const struct vx_watch *w)
 }
 
 /*
- * Is @dentry the subtree's root or below it? The root's dentry is only compared, never looked into: a directory that
- * has anything cached below it is cached itself, so one that is not found contains nothing that happens.
+ * Is @dentry the subtree's root or below it? The root's dentry is only compared, never looked into:
+ * a directory that has anything cached below it is cached itself, so one that is not found contains
+ * nothing that happens.
  */
 static bool below(const struct vx_watch *w, struct dentry *dentry)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writing pending losses out (VX_IOC_BARRIER). Only a sub-ring's producer may write it, so the work goes to each CPU:
- * to a thread there, not to an interrupt, which could come between a hook's begin and commit. A CPU that is offline has
- * no producer; while none can come online, its sub-rings are anybody's.
+ * Writing pending losses out (VX_IOC_BARRIER). Only a sub-ring's producer may write it, so the work
+ * goes to each CPU: to a thread there, not to an interrupt, which could come between a hook's begin
+ * and commit. A CPU that is offline has no producer; while none can come online, its sub-rings are
+ * anybody's.
  */
 #include <linux/cpu.h>
 #include <linux/workqueue.h>

@@ -40,20 +40,23 @@ static int object_event(u32 mask, struct inode *dir, const char *name, u32 len)
 		dput(child);
 		return -ENOENT;
 	}
-	fsnotify(mask | FS_EVENT_ON_CHILD, d_inode(child), FSNOTIFY_EVENT_INODE, dir, &q, d_inode(child), 0);
+	fsnotify(mask | FS_EVENT_ON_CHILD, d_inode(child), FSNOTIFY_EVENT_INODE, dir, &q,
+		 d_inode(child), 0);
 	dput(child);
 	return 0;
 }
 
 /*
- * A rename inside one directory raises both halves. Between two, the entry is pushed once for each directory; which
- * half it is says the inode number. What joins the halves is computed from the record, so that it is the same.
+ * A rename inside one directory raises both halves. Between two, the entry is pushed once for each
+ * directory; which half it is says the inode number. What joins the halves is computed from the
+ * record, so that it is the same.
  */
 static void rename_event(u32 mask, struct inode *dir, const struct vx_event *e)
 {
 	const struct vx_rename *r = vx_event_rename_const(e);
 	const u32 cookie = hash_64(e->ino ^ e->rec.ticket ^ e->rec.mono_ns, 31) | 1;
-	const bool within = r->old_parent_ino == e->parent_ino && r->old_parent_gen == e->parent_gen;
+	const bool within =
+		r->old_parent_ino == e->parent_ino && r->old_parent_gen == e->parent_gen;
 
 	if (within || dir->i_ino == r->old_parent_ino)
 		name_event(mask | FS_MOVED_FROM, dir, vx_event_name2(e), e->name2_len, cookie);

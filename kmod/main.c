@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loading and unloading vexfs.ko: what starts in which order. The device, by which all is reached, comes last. */
+/*
+ * Loading and unloading vexfs.ko: what starts in which order. The device, by which all is reached,
+ * comes last.
+ */
 #include <linux/module.h>
 
 #include "abi/version.h"
@@ -25,7 +28,8 @@ static int __init vexfs_init(void)
 		vx_supers_exit();
 		return err;
 	}
-	pr_info("loaded, ABI %d, operations %#llx of %#llx\n", VX_ABI_VERSION, vx_probes_ops(), VX_OPS_ALL);
+	pr_info("loaded, ABI %d, operations %#llx of %#llx\n", VX_ABI_VERSION, vx_probes_ops(),
+		VX_OPS_ALL);
 	return 0;
 }
 

@@ -7,13 +7,14 @@
 #include <linux/path.h>
 
 /*
- * Finds out whether vx_mountpoint() can be trusted on this kernel, by comparing it with what follow_up() says. Sleeps.
+ * Finds out whether vx_mountpoint() can be trusted on this kernel, by comparing it with what
+ * follow_up() says. Sleeps.
  */
 void vx_mountpoint_check(void);
 
 /*
- * The dentry that @mnt is mounted on, in *@parent; NULL when it hangs nowhere or is not known on this kernel. For
- * handlers: takes no reference, so it is good only while the mount cannot go away.
+ * The dentry that @mnt is mounted on, in *@parent; NULL when it hangs nowhere or is not known on
+ * this kernel. For handlers: takes no reference, so it is good only while the mount cannot go away.
  */
 struct dentry *vx_mountpoint(struct vfsmount *mnt, struct vfsmount **parent);
 

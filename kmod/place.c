@@ -18,9 +18,9 @@ static void read_parent(struct dentry *dentry, struct vx_place *p)
 }
 
 /*
- * One try. A name's pointer and length are believed only when d_seq says that they belong together: a short name's
- * bytes with a long name's length would be read past the end. Once they do, the bytes stay allocated (RCU), and a
- * second look says whether they are still the name.
+ * One try. A name's pointer and length are believed only when d_seq says that they belong together:
+ * a short name's bytes with a long name's length would be read past the end. Once they do, the
+ * bytes stay allocated (RCU), and a second look says whether they are still the name.
  */
 static bool try_read(struct dentry *dentry, struct vx_place *p, char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where an object is: its parent and its name, read from a dentry that may be moving, without a lock and without an
- * atomic operation. Preemption off (which also keeps what RCU frees).
+ * Where an object is: its parent and its name, read from a dentry that may be moving, without a
+ * lock and without an atomic operation. Preemption off (which also keeps what RCU frees).
  */
 #ifndef VEXFS_PLACE_H
 #define VEXFS_PLACE_H
@@ -17,12 +17,15 @@ struct vx_place {
 };
 
 /*
- * Fills @p and writes the name to @name, which has room for NAME_MAX + 1 bytes. Both are of one moment: never the old
- * parent with the new name.
+ * Fills @p and writes the name to @name, which has room for NAME_MAX + 1 bytes. Both are of one
+ * moment: never the old parent with the new name.
  */
 void vx_place_read(struct dentry *dentry, struct vx_place *p, char *name);
 
-/* The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when none is cached. */
+/*
+ * The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when
+ * none is cached.
+ */
 struct dentry *vx_place_dir(struct inode *dir);
 
 #endif

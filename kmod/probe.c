@@ -9,7 +9,8 @@
 #define AT_ONCE_DEFAULT 256
 
 static const struct vx_probe_group *const groups[] = {
-	&vx_probe_attr, &vx_probe_mount, &vx_probe_sync, &vx_probe_rename, &vx_probe_symlink, &vx_probe_calls,
+	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
+	&vx_probe_rename, &vx_probe_symlink, &vx_probe_calls,
 };
 
 static DEFINE_MUTEX(lock);
@@ -107,7 +108,8 @@ void vx_probes_init(void)
 		if (!err)
 			groups[i]->stop();
 		else
-			pr_warn("operations %#llx: no probe on this kernel (%d)\n", groups[i]->ops, err);
+			pr_warn("operations %#llx: no probe on this kernel (%d)\n", groups[i]->ops,
+				err);
 	}
 }
 

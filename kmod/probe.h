@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What fsnotify does not tell comes from probes on kernel functions. A probe costs everybody who calls the function, so
- * it is there only while some watch wants what it tells, and its entry handler leaves at once for super blocks that
- * nobody watches.
+ * What fsnotify does not tell comes from probes on kernel functions. A probe costs everybody who
+ * calls the function, so it is there only while some watch wants what it tells, and its entry
+ * handler leaves at once for super blocks that nobody watches.
  *
- * Handlers run with preemption off, and never sleep. Entry handlers may run in a breakpoint's context: they remember,
- * the return handlers report.
+ * Handlers run with preemption off, and never sleep. Entry handlers may run in a breakpoint's
+ * context: they remember, the return handlers report.
  */
 #ifndef VEXFS_PROBE_H
 #define VEXFS_PROBE_H
@@ -14,7 +14,10 @@
 
 #include "fact.h"
 
-/* A kretprobe that is started and stopped; the fields of struct kretprobe are set anew at each start. */
+/*
+ * A kretprobe that is started and stopped; the fields of struct kretprobe are set anew at each
+ * start.
+ */
 struct vx_retprobe {
 	const char *symbol;
 	kretprobe_handler_t entry;
@@ -55,8 +58,8 @@ struct vx_probe_group {
 	unsigned long (*missed)(void);
 };
 
-extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename, vx_probe_symlink,
-	vx_probe_calls;
+extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename,
+	vx_probe_symlink, vx_probe_calls;
 
 /* Finds out which groups work on this kernel, by starting and stopping each. */
 void vx_probes_init(void);
@@ -64,13 +67,19 @@ u64 vx_probes_features(void);
 /* VX_OP_BIT()s that can be observed on this kernel. */
 u64 vx_probes_ops(void);
 
-/* A watch that wants @ops comes: 0, or -EOPNOTSUPP when one of them cannot be observed here, or another errno. */
+/*
+ * A watch that wants @ops comes: 0, or -EOPNOTSUPP when one of them cannot be observed here, or
+ * another errno.
+ */
 int vx_probes_get(u64 ops);
 void vx_probes_put(u64 ops);
 /* Hits that could not be delivered since the module was loaded. */
 u64 vx_probes_missed(void);
 
-/* Completes a FileRename by what the probe on vfs_rename() saw: replaced target, exchange. Preemption off. */
+/*
+ * Completes a FileRename by what the probe on vfs_rename() saw: replaced target, exchange.
+ * Preemption off.
+ */
 void vx_probe_rename_take(struct vx_fact *f, const struct dentry *moved);
 /* Completes a SymlinkCreate by the link's target. Preemption off. */
 void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link);
@@ -78,7 +87,8 @@ void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link);
 /* Calls are under way of which the kernel tells not exactly once. */
 extern atomic_t vx_calls_under_way;
 /*
- * Is this FileRead or FileWrite of @dentry to be told to the channel in @slot? False for the second report of one call.
+ * Is this FileRead or FileWrite of @dentry to be told to the channel in @slot? False for the second
+ * report of one call.
  */
 bool vx_probe_calls_pass(unsigned int op, const struct dentry *dentry, unsigned int slot);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FileChmod, FileChown, FileTruncate: from the return of notify_change(), through which all changes of attributes go,
- * with the inode's lock held. What was really changed is in the attributes after the call: the kernel adds the mode
- * when it drops set-id bits.
+ * FileChmod, FileChown, FileTruncate: from the return of notify_change(), through which all changes
+ * of attributes go, with the inode's lock held. What was really changed is in the attributes after
+ * the call: the kernel adds the mode when it drops set-id bits.
  */
 #include "emit.h"
 #include "probe.h"
 
-#define ATTR_OPS (VX_OP_BIT(VX_OP_FILE_CHMOD) | VX_OP_BIT(VX_OP_FILE_CHOWN) | VX_OP_BIT(VX_OP_FILE_TRUNCATE))
+#define ATTR_OPS \
+	(VX_OP_BIT(VX_OP_FILE_CHMOD) | VX_OP_BIT(VX_OP_FILE_CHOWN) | VX_OP_BIT(VX_OP_FILE_TRUNCATE))
 #define INTERESTING (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE | ATTR_KILL_SUID | ATTR_KILL_SGID)
 
 struct call {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that older kernels report twice, or not at all. Each is one read or write to the program, and is one event:
+ * Calls that older kernels report twice, or not at all. Each is one read or write to the program,
+ * and is one event:
  *
- *   sendfile, copy_file_range  each part is reported as a write by do_splice_direct(), and then the whole by the call:
- *                              what comes from inside is left out
+ *   sendfile, copy_file_range  each part is reported as a write by do_splice_direct(), and then the
+ *                              whole by the call: what comes from inside is left out
  *   splice from a file         not reported: done here, unless the kernel did it in the meantime
- *   io_uring's fallocate       reported by vfs_fallocate() and again by io_uring: the second is left out
+ *   io_uring's fallocate       reported by vfs_fallocate() and again by io_uring: the second is
+ *                              left out
  *
- * While such a call is under way there is a note about the file, so nothing that the kernel reports rightly is touched
- * and a newer kernel needs no knowledge of versions here.
+ * While such a call is under way there is a note about the file, so nothing that the kernel reports
+ * rightly is touched and a newer kernel needs no knowledge of versions here.
  */
 #include <linux/io_uring_types.h>
 
@@ -85,7 +87,10 @@ static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	atomic_dec(&vx_calls_under_way);
 	if (c->kind != SPLICE || (long)regs_return_value(regs) <= 0)
 		return 0;
-	/* A note that had to make room while the call slept says nothing: rather twice than not at all. */
+	/*
+	 * A note that had to make room while the call slept says nothing: rather twice than not at
+	 * all.
+	 */
 	if (found && n.seen)
 		return 0;
 	preempt_disable();
@@ -96,12 +101,24 @@ static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 NOKPROBE_SYMBOL(leave);
 
 static struct vx_retprobe probes[] = {
-	{ .symbol = "do_splice_direct", .entry = parts_enter, .leave = leave, .data_size = sizeof(struct call),
-	  .at_once = 512, .optional = true },
-	{ .symbol = "do_splice", .entry = splice_enter, .leave = leave, .data_size = sizeof(struct call),
-	  .at_once = 512, .optional = true },
-	{ .symbol = "io_fallocate", .entry = once_enter, .leave = leave, .data_size = sizeof(struct call),
-	  .at_once = 128, .optional = true },
+	{.symbol = "do_splice_direct",
+	 .entry = parts_enter,
+	 .leave = leave,
+	 .data_size = sizeof(struct call),
+	 .at_once = 512,
+	 .optional = true},
+	{.symbol = "do_splice",
+	 .entry = splice_enter,
+	 .leave = leave,
+	 .data_size = sizeof(struct call),
+	 .at_once = 512,
+	 .optional = true},
+	{.symbol = "io_fallocate",
+	 .entry = once_enter,
+	 .leave = leave,
+	 .data_size = sizeof(struct call),
+	 .at_once = 128,
+	 .optional = true},
 };
 
 static int start(void)

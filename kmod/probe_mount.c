@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mount and Unmount. The event's object is the mount point: the directory (or file) that is covered, in the file
- * system where it is. A channel gets it if it watches that file system and the place passes its filter, or else if it
- * watches the file system that is mounted.
+ * Mount and Unmount. The event's object is the mount point: the directory (or file) that is
+ * covered, in the file system where it is. A channel gets it if it watches that file system and the
+ * place passes its filter, or else if it watches the file system that is mounted.
  *
  *   path_mount()     mount(2): new mount, bind, remount
- *   do_move_mount()  mount(2) with MS_MOVE, move_mount(2) (a move, or the last step of the new mount calls)
+ *   do_move_mount()  mount(2) with MS_MOVE, move_mount(2) (a move, or the last step of the new
+ *                    mount calls)
  *   path_umount()    umount(2)
  *
- * After an unmount neither mount nor mount point need exist any more, and a reference would have made it fail: so all
- * that is told is copied at the entry, and who is told is decided there.
+ * After an unmount neither mount nor mount point need exist any more, and a reference would have
+ * made it fail: so all that is told is copied at the entry, and who is told is decided there.
  */
 #include <linux/kdev_t.h>
 #include <linux/mount.h>
@@ -27,9 +28,11 @@
 #define NOT_A_MOUNT (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE | MS_MOVE)
 #define SOURCE_MAX 512
 
-/* Reports to those that watch where it is mounted, then to the others that watch what is mounted. */
-static void report(const struct super_block *covered, const struct super_block *mounted, unsigned int op,
-		   struct vx_fact *f, struct dentry *at, u64 passed)
+/*
+ * Reports to those that watch where it is mounted, then to the others that watch what is mounted.
+ */
+static void report(const struct super_block *covered, const struct super_block *mounted,
+		   unsigned int op, struct vx_fact *f, struct dentry *at, u64 passed)
 {
 	struct vx_super *s;
 	u64 told = 0;
@@ -111,7 +114,8 @@ static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 			at = point;
 	}
 	fact_at(&f, at);
-	f.name2_len = scnprintf(source, sizeof(source), "%s:%s", c->type ? c->type : "", c->source ? c->source : "");
+	f.name2_len = scnprintf(source, sizeof(source), "%s:%s", c->type ? c->type : "",
+				c->source ? c->source : "");
 	f.name2 = source;
 	report(at->d_sb, mounted, VX_OP_MOUNT, &f, at, 0);
 	preempt_enable();
@@ -149,7 +153,8 @@ static int move_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 0;
 	preempt_disable();
 	fact_at(&f, c->to->dentry);
-	f.name2_len = scnprintf(source, sizeof(source), "%s:%s", mounted->s_type->name, mounted->s_id);
+	f.name2_len =
+		scnprintf(source, sizeof(source), "%s:%s", mounted->s_type->name, mounted->s_id);
 	f.name2 = source;
 	report(c->to->dentry->d_sb, mounted, VX_OP_MOUNT, &f, c->to->dentry, 0);
 	preempt_enable();
@@ -169,7 +174,8 @@ struct link {
 struct umount_call {
 	const struct super_block *covered;  /* both only compared */
 	const struct super_block *mounted;
-	u64 passed;                         /* channels (slots) whose filter lets the mount point pass */
+	/* channels (slots) whose filter lets the mount point pass */
+	u64 passed;
 	u64 fsid;
 	struct vx_object point;
 	struct vx_place place;
@@ -241,7 +247,8 @@ static void announce_chain(const struct umount_call *c)
 			continue;
 		for (at = 0; at < c->chain_len;) {
 			const struct link *l = (const struct link *)(c->chain + at);
-			const struct link *up = (const struct link *)((const char *)(l + 1) + VX_ALIGN8(l->len));
+			const struct link *up =
+				(const struct link *)((const char *)(l + 1) + VX_ALIGN8(l->len));
 			const bool root = (const char *)up >= c->chain + c->chain_len;
 			const struct vx_dirs_copy copy = {
 				.ino = l->ino,
@@ -268,7 +275,8 @@ static int umount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		.parent_gen = c->place.gen,
 		.name = &name,
 		.fsid = c->fsid,
-		.flags = (c->flags & MNT_DETACH ? VX_F_LAZY : 0) | (S_ISDIR(c->point.mode) ? VX_F_DIRECTORY : 0),
+		.flags = (c->flags & MNT_DETACH ? VX_F_LAZY : 0) |
+			 (S_ISDIR(c->point.mode) ? VX_F_DIRECTORY : 0),
 		.offset = c->flags,
 	};
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What fsnotify does not say of a rename (whether something was replaced, whether it was an exchange) and of a new
- * symlink (its target): probes on the entry of vfs_rename() and vfs_symlink() remember it, and the fsnotify hook that
- * follows in the same task takes it.
+ * What fsnotify does not say of a rename (whether something was replaced, whether it was an
+ * exchange) and of a new symlink (its target): probes on the entry of vfs_rename() and
+ * vfs_symlink() remember it, and the fsnotify hook that follows in the same task takes it.
  *
- * What a note points to is held by the caller of vfs_rename() or vfs_symlink() until it returns; the hook runs before.
+ * What a note points to is held by the caller of vfs_rename() or vfs_symlink() until it returns;
+ * the hook runs before.
  */
 #include <linux/fsnotify_backend.h>
 #include <linux/sched.h>
@@ -25,7 +26,10 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 	if (target == d_inode(rd->old_dentry) ||
 	    !vx_super_watched(rd->old_dentry->d_sb, VX_OP_BIT(VX_OP_FILE_RENAME)))
 		return 0;
-	/* A plain rename needs no note, but must not find one that an earlier, failed call has left. */
+	/*
+	 * A plain rename needs no note, but must not find one that an earlier, failed call has
+	 * left.
+	 */
 	if (!target) {
 		vx_notes_drop(&notes, rd->old_dentry);
 		return 0;
@@ -76,7 +80,10 @@ void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link)
 	if (vx_notes_take(&notes, link, &n) && n.link)
 		f->name2 = n.link;
 	else
-		/* Made by the kernel itself: known where the file system keeps the target in the inode. */
+		/*
+		 * Made by the kernel itself: known where the file system keeps the target in the
+		 * inode.
+		 */
 		f->name2 = f->inode ? READ_ONCE(f->inode->i_link) : NULL;
 	if (f->name2)
 		f->name2_len = strnlen(f->name2, VX_NAME2_MAX);

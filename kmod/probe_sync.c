@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fdatasync, syncfs and sync from their
- * own functions. Reported when they have returned, because then what they promise is true.
+ * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fdatasync, syncfs
+ * and sync from their own functions. Reported when they have returned, because then what they
+ * promise is true.
  */
 #include <linux/file.h>
 
@@ -13,8 +14,9 @@
 #define SYNC_OPS VX_OP_BIT(VX_OP_SYNC)
 
 /*
- * vfs_fsync(), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into them: which, differs
- * from kernel to kernel. So all are probed, and the outer one leaves a note about the file: who finds it is inside.
+ * vfs_fsync(), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into
+ * them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a note
+ * about the file: who finds it is inside.
  */
 static VX_NOTES(notes);
 
@@ -71,7 +73,8 @@ static void report_file(const struct range_call *c, struct file *file)
 	const struct vx_fact f = {
 		.inode = d_inode(dentry),
 		.dentry = dentry,
-		.flags = (c->datasync ? VX_F_DATASYNC : 0) | (d_is_dir(dentry) ? VX_F_DIRECTORY : 0),
+		.flags =
+			(c->datasync ? VX_F_DATASYNC : 0) | (d_is_dir(dentry) ? VX_F_DIRECTORY : 0),
 		.offset = c->start,
 		.length = c->end == LLONG_MAX ? 0 : c->end - c->start + 1,
 	};
@@ -134,8 +137,9 @@ static int data_enter_ia32(struct kretprobe_instance *ri, struct pt_regs *regs)
 NOKPROBE_SYMBOL(data_enter_ia32);
 
 /*
- * The call has let go of the file already. Another thread may have closed it in the meantime, and only then is the
- * event left out: a reference taken at the entry would be lost when the probe is stopped before the call returns.
+ * The call has let go of the file already. Another thread may have closed it in the meantime, and
+ * only then is the event left out: a reference taken at the entry would be lost when the probe is
+ * stopped before the call returns.
  */
 static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -196,7 +200,10 @@ static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	vx_for_each_super(s, c->sb) {
 		if (!(READ_ONCE(s->ops) & SYNC_OPS))
 			continue;
-		/* The root, as it was when the watch was added: the super block itself may be going. */
+		/*
+		 * The root, as it was when the watch was added: the super block itself may be
+		 * going.
+		 */
 		f.copy = &s->root;
 		vx_report_passed(s, VX_OP_SYNC, &f, vx_filter_task(s, VX_OP_SYNC));
 	}

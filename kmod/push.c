@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pushed events. The entries are in memory that the process can change at any time: each one's length is read once,
- * the entry copied once, and only the checked copy is looked at.
+ * Pushed events. The entries are in memory that the process can change at any time: each one's
+ * length is read once, the entry copied once, and only the checked copy is looked at.
  */
 #include <linux/slab.h>
 #include <linux/timekeeping.h>

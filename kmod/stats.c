@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* debugfs. The list of channels is held still while a file is made, so nothing goes away meanwhile. */
+/*
+ * debugfs. The list of channels is held still while a file is made, so nothing goes away meanwhile.
+ */
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -28,7 +30,8 @@ static void sum_up(struct vx_channel *ch, struct sums *out)
 	for (cpu = 0; cpu < ch->ring.n; cpu++) {
 		for (cls = 0; cls < VX_CLASSES; cls++) {
 			const struct vx_producer *p = vx_ring_producer(&ch->ring, cpu, cls);
-			const u64 used = READ_ONCE(p->head) - READ_ONCE(ch->ring.slots[cpu].tail[cls]);
+			const u64 used =
+				READ_ONCE(p->head) - READ_ONCE(ch->ring.slots[cpu].tail[cls]);
 
 			/* A reader that lies about its position does so for itself only. */
 			out->depth[cls] += min(used, ch->ring.size[cls]);
@@ -46,15 +49,19 @@ static void show_channel(struct seq_file *m, struct vx_channel *ch, const struct
 	unsigned int i;
 
 	seq_printf(m, "channel %llu  pid %d  comm %s\n", ch->id, ch->owner, ch->comm);
-	seq_printf(m, "  %-16s %14s %14s %14s %14s %14s\n", "op", "seen", "filtered", "emitted", "lost_no_room", "pushed");
+	seq_printf(m, "  %-16s %14s %14s %14s %14s %14s\n", "op", "seen", "filtered", "emitted",
+		   "lost_no_room", "pushed");
 	for (i = 0; i < VX_OP_SLOTS; i++)
-		seq_printf(m, "  %-16s %14llu %14llu %14llu %14llu %14llu\n", vx_op_name(i), c->seen[i], c->filtered[i],
-			   c->emitted[i], c->lost[i], c->pushed_op[i]);
-	seq_printf(m, "  tickets %llu  dirs %llu  wakeups %llu  pushed %llu  push_failed %llu  probe_missed %llu\n",
+		seq_printf(m, "  %-16s %14llu %14llu %14llu %14llu %14llu\n", vx_op_name(i),
+			   c->seen[i], c->filtered[i], c->emitted[i], c->lost[i], c->pushed_op[i]);
+	seq_printf(m,
+		   "  tickets %llu  dirs %llu  wakeups %llu  pushed %llu  push_failed %llu  "
+		   "probe_missed %llu\n",
 		   c->tickets, c->dirs, c->wakeups, c->pushed, c->push_failed, c->probe_missed);
 	for (i = 0; i < VX_CLASSES; i++)
-		seq_printf(m, "  class %c  depth %llu  high_water %llu  subring_size %llu\n", i == VX_CLASS_M ? 'M' : 'D',
-			   s->depth[i], s->high_water[i], ch->ring.size[i]);
+		seq_printf(m, "  class %c  depth %llu  high_water %llu  subring_size %llu\n",
+			   i == VX_CLASS_M ? 'M' : 'D', s->depth[i], s->high_water[i],
+			   ch->ring.size[i]);
 	seq_printf(m, "  loss_pending %llu  bad_tail %llu\n", s->pending, s->bad_tail);
 	vx_counters_latency(ch, latency);
 	seq_puts(m, "  emit_ns");
@@ -89,13 +96,15 @@ static int channels_show(struct seq_file *m, void *unused)
 
 	if (!s)
 		return -ENOMEM;
-	seq_printf(m, "%-8s %-8s %-16s %8s %10s %12s %12s %12s %12s %10s\n", "channel", "pid", "comm", "watches",
-		   "producers", "size_m", "size_d", "depth_m", "depth_d", "user_ops");
+	seq_printf(m, "%-8s %-8s %-16s %8s %10s %12s %12s %12s %12s %10s\n", "channel", "pid",
+		   "comm", "watches", "producers", "size_m", "size_d", "depth_m", "depth_d",
+		   "user_ops");
 	vx_channels_lock();
 	vx_for_each_channel(ch) {
 		sum_up(ch, s);
-		seq_printf(m, "%-8llu %-8d %-16s %8u %10u %12llu %12llu %12llu %12llu %#10x\n", ch->id, ch->owner, ch->comm,
-			   READ_ONCE(ch->watches), ch->ring.n, ch->ring.size[VX_CLASS_M], ch->ring.size[VX_CLASS_D],
+		seq_printf(m, "%-8llu %-8d %-16s %8u %10u %12llu %12llu %12llu %12llu %#10x\n",
+			   ch->id, ch->owner, ch->comm, READ_ONCE(ch->watches), ch->ring.n,
+			   ch->ring.size[VX_CLASS_M], ch->ring.size[VX_CLASS_D],
 			   s->depth[VX_CLASS_M], s->depth[VX_CLASS_D], ch->user_ops);
 	}
 	vx_channels_unlock();
@@ -106,8 +115,8 @@ DEFINE_SHOW_ATTRIBUTE(channels);
 
 static void show_watch(struct seq_file *m, const struct vx_super *s, const struct vx_watch *w)
 {
-	seq_printf(m, "%-8llu %-8llu %-5s %-10s %-16s %016llx %05llx ", s->channel->id, w->id, s->sb ? "live" : "dead", s->type,
-		   s->name, s->fsid, w->ops);
+	seq_printf(m, "%-8llu %-8llu %-5s %-10s %-16s %016llx %05llx ", s->channel->id, w->id,
+		   s->sb ? "live" : "dead", s->type, s->name, s->fsid, w->ops);
 	seq_printf(m, "%-8s ", w->flags & VX_WATCH_SUBTREE ? "subtree" : "fs");
 	if (w->flags & VX_WATCH_UID)
 		seq_printf(m, "%-10u ", w->uid);
@@ -130,8 +139,9 @@ static int watches_show(struct seq_file *m, void *unused)
 	struct vx_super *s;
 	struct vx_watch *w;
 
-	seq_printf(m, "%-8s %-8s %-5s %-10s %-16s %-16s %-5s %-8s %-10s %-8s %-8s %s\n", "channel", "watch", "state", "type",
-		   "device", "fsid", "ops", "scope", "uid", "pid", "not_pid", "ino");
+	seq_printf(m, "%-8s %-8s %-5s %-10s %-16s %-16s %-5s %-8s %-10s %-8s %-8s %s\n", "channel",
+		   "watch", "state", "type", "device", "fsid", "ops", "scope", "uid", "pid",
+		   "not_pid", "ino");
 	vx_channels_lock();
 	vx_for_each_channel(ch) {
 		mutex_lock(&ch->lock);

@@ -38,7 +38,9 @@ static void unpublish(struct vx_super *s)
 	spin_unlock(&table_lock);
 }
 
-/* What it holds of the super block is let go; afterwards nobody looks at the super block any more. */
+/*
+ * What it holds of the super block is let go; afterwards nobody looks at the super block any more.
+ */
 static void let_go(struct vx_super *s)
 {
 	struct vx_watch *w;
@@ -54,7 +56,10 @@ static void let_go(struct vx_super *s)
 	mutex_unlock(&s->alive);
 }
 
-/* fsnotify: the mark is going, because of us or because of the super block. In the latter case before it is freed. */
+/*
+ * fsnotify: the mark is going, because of us or because of the super block. In the latter case
+ * before it is freed.
+ */
 static void freeing_mark(struct fsnotify_mark *mark, struct fsnotify_group *group)
 {
 	let_go(container_of(mark, struct vx_super, mark));
@@ -80,8 +85,9 @@ static const struct fsnotify_ops ops = {
 	.free_group_priv = free_group,
 };
 
-static int nudge_event(struct fsnotify_group *group, u32 mask, const void *data, int data_type, struct inode *dir,
-		       const struct qstr *name, u32 cookie, struct fsnotify_iter_info *iter_info)
+static int nudge_event(struct fsnotify_group *group, u32 mask, const void *data, int data_type,
+		       struct inode *dir, const struct qstr *name, u32 cookie,
+		       struct fsnotify_iter_info *iter_info)
 {
 	return 0;
 }
@@ -91,7 +97,7 @@ static void nudge_free(struct fsnotify_mark *mark)
 	kfree(mark);
 }
 
-static const struct fsnotify_ops nudge_ops = { .handle_event = nudge_event, .free_mark = nudge_free };
+static const struct fsnotify_ops nudge_ops = {.handle_event = nudge_event, .free_mark = nudge_free};
 
 int vx_supers_init(void)
 {
@@ -102,7 +108,10 @@ int vx_supers_init(void)
 void vx_supers_exit(void)
 {
 	fsnotify_put_group(nudge_group);
-	/* What the reaper still has of our marks runs our functions; kfree_rcu() of theirs does not. */
+	/*
+	 * What the reaper still has of our marks runs our functions; kfree_rcu() of theirs does
+	 * not.
+	 */
 	fsnotify_wait_marks_destroyed();
 }
 

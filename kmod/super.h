@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A super block that a channel watches: the fsnotify mark that brings its events, and the list of the channel's
- * watches on it. One for each pair (channel, super block).
+ * A super block that a channel watches: the fsnotify mark that brings its events, and the list of
+ * the channel's watches on it. One for each pair (channel, super block).
  *
- * The mark's mask is the union of what the watches want. It changes without a moment in which the mark is off: the
- * mask is written in place, and an empty mark of another group comes and goes on the same super block, which makes
- * fsnotify add up all masks anew (fsnotify_recalc_mask() itself is not for modules).
+ * The mark's mask is the union of what the watches want. It changes without a moment in which the
+ * mark is off: the mask is written in place, and an empty mark of another group comes and goes on
+ * the same super block, which makes fsnotify add up all masks anew (fsnotify_recalc_mask() itself
+ * is not for modules).
  *
- * When the super block goes away first, fsnotify destroys the mark; the watches stay, dead, until they are removed.
+ * When the super block goes away first, fsnotify destroys the mark; the watches stay, dead, until
+ * they are removed.
  */
 #ifndef VEXFS_SUPER_H
 #define VEXFS_SUPER_H
@@ -27,14 +29,16 @@ struct vx_super {
 	u64 fsid;                   /* what events carry */
 	u64 dir_salt;               /* dirs.h */
 	atomic64_t dir_epoch;
-	struct list_head watches;   /* struct vx_watch; changed under channel->lock and alive, read under RCU */
+	/* struct vx_watch; changed under channel->lock and alive, read under RCU */
+	struct list_head watches;
 
 	struct hlist_node hash;     /* table of watched super blocks; RCU */
 	struct list_head node;      /* channel->supers; RCU */
 	struct mutex alive;         /* sb does not go away while it is held */
 	u64 dev;
 	struct vx_object root;      /* as it was when the first watch was added */
-	char name[32];              /* sb->s_id and the type's name, for debugfs: copies, both may go */
+	/* sb->s_id and the type's name, for debugfs: copies, both may go */
+	char name[32];
 	char type[32];
 	struct rcu_head rcu;
 };
@@ -47,7 +51,10 @@ struct fsnotify_group *vx_super_group(struct vx_channel *ch);
 
 /* What @ch has on the super block of @path, made if need be; under ch->lock. An ERR_PTR. */
 struct vx_super *vx_super_get(struct vx_channel *ch, const struct path *path);
-/* Makes fsnotify deliver what @ops need, from now on. 0 or -ENOMEM, -ENOENT when the super block is gone. */
+/*
+ * Makes fsnotify deliver what @ops need, from now on. 0 or -ENOMEM, -ENOENT when the super block is
+ * gone.
+ */
 int vx_super_want(struct vx_super *s, u64 ops);
 /* Takes it off; under ch->lock. It is freed when the last hook has left it. */
 void vx_super_put(struct vx_super *s);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tracepoints vexfs:vexfs_emit (an event was written to a ring) and vexfs:vexfs_push (a pushed entry was handled). */
+/*
+ * Tracepoints vexfs:vexfs_emit (an event was written to a ring) and vexfs:vexfs_push (a pushed
+ * entry was handled).
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vexfs
 
@@ -11,57 +14,33 @@
 #include "abi/command.h"
 #include "record.h"
 
-TRACE_EVENT(vexfs_emit,
-	TP_PROTO(u64 channel, const struct vx_event *e),
-	TP_ARGS(channel, e),
-	TP_STRUCT__entry(
-		__field(u64, channel)
-		__field(u64, ticket)
-		__field(u64, fsid)
-		__field(u64, ino)
-		__field(u64, parent_ino)
-		__field(u32, flags)
-		__field(u16, op)
-		__dynamic_array(char, name, e->name_len + 1)
-	),
-	TP_fast_assign(
-		__entry->channel = channel;
-		__entry->ticket = e->rec.ticket;
-		__entry->fsid = e->fsid;
-		__entry->ino = e->ino;
-		__entry->parent_ino = e->parent_ino;
-		__entry->flags = e->flags;
-		__entry->op = e->rec.op;
-		memcpy(__get_dynamic_array(name), vx_event_name(e), e->name_len);
-		((char *)__get_dynamic_array(name))[e->name_len] = 0;
-	),
-	TP_printk("channel=%llu op=%u ticket=%llu fsid=%llx ino=%llu parent=%llu flags=%x name=%s", __entry->channel,
-		  __entry->op, __entry->ticket, __entry->fsid, __entry->ino, __entry->parent_ino, __entry->flags,
-		  (const char *)__get_dynamic_array(name))
-);
+TRACE_EVENT(
+	vexfs_emit, TP_PROTO(u64 channel, const struct vx_event *e), TP_ARGS(channel, e),
+	TP_STRUCT__entry(__field(u64, channel) __field(u64, ticket) __field(u64, fsid)
+				 __field(u64, ino) __field(u64, parent_ino) __field(u32, flags)
+					 __field(u16, op)
+						 __dynamic_array(char, name, e->name_len + 1)),
+	TP_fast_assign(__entry->channel = channel; __entry->ticket = e->rec.ticket;
+		       __entry->fsid = e->fsid; __entry->ino = e->ino;
+		       __entry->parent_ino = e->parent_ino; __entry->flags = e->flags;
+		       __entry->op = e->rec.op;
+		       memcpy(__get_dynamic_array(name), vx_event_name(e), e->name_len);
+		       ((char *)__get_dynamic_array(name))[e->name_len] = 0;),
+	TP_printk("channel=%llu op=%u ticket=%llu fsid=%llx ino=%llu parent=%llu flags=%x name=%s",
+		  __entry->channel, __entry->op, __entry->ticket, __entry->fsid, __entry->ino,
+		  __entry->parent_ino, __entry->flags, (const char *)__get_dynamic_array(name)));
 
-TRACE_EVENT(vexfs_push,
-	TP_PROTO(u64 channel, const struct vx_push *p, int result, u32 receivers),
-	TP_ARGS(channel, p, result, receivers),
-	TP_STRUCT__entry(
-		__field(u64, channel)
-		__field(u64, user_data)
-		__field(u32, uop_mask)
-		__field(u32, receivers)
-		__field(int, result)
-		__field(u16, uop)
-	),
-	TP_fast_assign(
-		__entry->channel = channel;
-		__entry->user_data = p->user_data;
-		__entry->uop_mask = p->uop_mask;
-		__entry->receivers = receivers;
-		__entry->result = result;
-		__entry->uop = p->uop;
-	),
-	TP_printk("channel=%llu uop=%u uop_mask=%x user_data=%llu receivers=%u result=%d", __entry->channel,
-		  __entry->uop, __entry->uop_mask, __entry->user_data, __entry->receivers, __entry->result)
-);
+TRACE_EVENT(vexfs_push, TP_PROTO(u64 channel, const struct vx_push *p, int result, u32 receivers),
+	    TP_ARGS(channel, p, result, receivers),
+	    TP_STRUCT__entry(__field(u64, channel) __field(u64, user_data) __field(u32, uop_mask)
+				     __field(u32, receivers) __field(int, result)
+					     __field(u16, uop)),
+	    TP_fast_assign(__entry->channel = channel; __entry->user_data = p->user_data;
+			   __entry->uop_mask = p->uop_mask; __entry->receivers = receivers;
+			   __entry->result = result; __entry->uop = p->uop;),
+	    TP_printk("channel=%llu uop=%u uop_mask=%x user_data=%llu receivers=%u result=%d",
+		      __entry->channel, __entry->uop, __entry->uop_mask, __entry->user_data,
+		      __entry->receivers, __entry->result));
 
 #endif
 

@@ -18,7 +18,8 @@ static int check(const struct vx_watch_add *a)
 	return 0;
 }
 
-static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a, struct inode *inode)
+static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a,
+			     struct inode *inode)
 {
 	struct vx_watch *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
 
@@ -49,7 +50,10 @@ static u64 union_of(const struct vx_super *s)
 	return ops;
 }
 
-/* Takes @w off the list. The subtree's root goes with it unless the super block has taken it along already. */
+/*
+ * Takes @w off the list. The subtree's root goes with it unless the super block has taken it along
+ * already.
+ */
 static void take_off(struct vx_super *s, struct vx_watch *w)
 {
 	mutex_lock(&s->alive);
@@ -62,7 +66,8 @@ static void take_off(struct vx_super *s, struct vx_watch *w)
 	kfree_rcu(w, rcu);
 }
 
-static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add *a, struct inode *inode)
+static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add *a,
+		  struct inode *inode)
 {
 	struct vx_watch *w;
 	int err = vx_probes_get(a->ops);

@@ -13,13 +13,17 @@ struct vx_watch {
 	uid_t uid;
 	pid_t pid;
 	pid_t adder;             /* thread group of who added it */
-	struct inode *root;      /* VX_WATCH_SUBTREE: held until the super block goes; then compared no more */
+	/* VX_WATCH_SUBTREE: held until the super block goes; then compared no more */
+	struct inode *root;
 	u64 ino;
 	u32 gen;
 	struct rcu_head rcu;
 };
 
-/* Adds the watch that @args asks for, and fills its answer. 0 or an errno as docs/abi.md lists them. */
+/*
+ * Adds the watch that @args asks for, and fills its answer. 0 or an errno as docs/abi.md lists
+ * them.
+ */
 int vx_watch_add(struct vx_channel *ch, struct vx_watch_add *args);
 /* 0 or -ENOENT. */
 int vx_watch_remove(struct vx_channel *ch, u64 id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All that differs between the supported kernels, and nothing else. Included before every source of the module.
- * VX_HAVE_* come from the trial compiles in Kbuild.
+ * All that differs between the supported kernels, and nothing else. Included before every source of
+ * the module. VX_HAVE_* come from the trial compiles in Kbuild.
  */
 #ifndef VEXFS_COMPAT_H
 #define VEXFS_COMPAT_H

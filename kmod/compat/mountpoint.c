@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel tells a module where a mount hangs by follow_up() only, which takes and drops references and so cannot be
- * called where a probe runs. struct mount is private to fs/, but what stands in front of its struct vfsmount has been
- * the same for over ten years. It is believed only after it has agreed with follow_up() on a mount of this machine;
- * where it does not, unmount and remount events have no mount point's name, and nothing else is lost.
+ * The kernel tells a module where a mount hangs by follow_up() only, which takes and drops
+ * references and so cannot be called where a probe runs. struct mount is private to fs/, but what
+ * stands in front of its struct vfsmount has been the same for over ten years. It is believed only
+ * after it has agreed with follow_up() on a mount of this machine; where it does not, unmount and
+ * remount events have no mount point's name, and nothing else is lost.
  */
 #include <linux/list.h>
 #include <linux/namei.h>
@@ -34,7 +35,8 @@ static bool agrees(const char *name)
 		return false;
 	mnt = mntget(path.mnt);
 	same = path.dentry == mnt->mnt_root && follow_up(&path);
-	same = same && front_of(mnt)->mountpoint == path.dentry && &front_of(mnt)->parent->mnt == path.mnt;
+	same = same && front_of(mnt)->mountpoint == path.dentry &&
+	       &front_of(mnt)->parent->mnt == path.mnt;
 	mntput(mnt);
 	path_put(&path);
 	return same;

@@ -4,12 +4,13 @@
  *
  *   kmod_dump [-o OPS] [-s] [-n] [-m BYTES] [-d BYTES] [-q] PATH COMMAND...
  *
- *   -o OPS    operations, a mask (default: all)       -s  only the subtree of PATH, not its whole file system
+ *   -o OPS    operations, a mask (default: all)       -s  only the subtree of PATH, not its whole
+ *             file system
  *   -n        not what this process does              -q  print no events, only the sums
  *   -m, -d    bytes of a sub-ring of class M, D       -p  do not read before the command has ended
  *
- * One line an event; then, for each operation, seen, filtered, emitted, lost and read. Exit status 1 when the numbers
- * do not add up, the tickets are not dense, or the command failed.
+ * One line an event; then, for each operation, seen, filtered, emitted, lost and read. Exit status
+ * 1 when the numbers do not add up, the tickets are not dense, or the command failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,36 +41,39 @@ static void die(const char *what)
 
 static void print_flags(unsigned flags)
 {
-	static const char *const names[] = { "DIRECTORY", "EXEC", "WROTE", "REPLACED", "EXCHANGE", "TMPFILE", "UNLINKED",
-					     "LAST_LINK", "FORCED", "MODE", "OWNER", "GROUP", "DATASYNC", "SYNC_FS",
-					     "SYNC_ALL", "LAZY", "BIND", "REMOUNT", "MOVE", "SPECIAL", "RESYNC", "PUSHED",
-					     "NO_NAME", "OPEN_TRUNC" };
-	unsigned i;
+    static const char* const names[] = {
+        "DIRECTORY", "EXEC",      "WROTE",    "REPLACED", "EXCHANGE", "TMPFILE",
+        "UNLINKED",  "LAST_LINK", "FORCED",   "MODE",     "OWNER",    "GROUP",
+        "DATASYNC",  "SYNC_FS",   "SYNC_ALL", "LAZY",     "BIND",     "REMOUNT",
+        "MOVE",      "SPECIAL",   "RESYNC",   "PUSHED",   "NO_NAME",  "OPEN_TRUNC"};
+    unsigned i;
 
-	for (i = 0; i < 24; i++)
-		if (flags >> i & 1)
-			printf(" %s", names[i]);
+    for (i = 0; i < 24; i++)
+        if (flags >> i & 1)
+            printf(" %s", names[i]);
 }
 
 static void print_event(const struct vx_event *e, unsigned long long seq)
 {
 	const struct vx_rename *r = vx_event_rename_const(e);
 
-	printf("%5llu t=%-4llu %-14s ino=%llu/%u in=%llu/%u name='%.*s'", seq, (unsigned long long)e->rec.ticket,
-	       vx_op_name(e->rec.op), (unsigned long long)e->ino, e->gen, (unsigned long long)e->parent_ino, e->parent_gen,
-	       e->name_len, vx_event_name(e));
-	if (e->name2_len)
+        printf("%5llu t=%-4llu %-14s ino=%llu/%u in=%llu/%u name='%.*s'", seq,
+               (unsigned long long)e->rec.ticket, vx_op_name(e->rec.op), (unsigned long long)e->ino,
+               e->gen, (unsigned long long)e->parent_ino, e->parent_gen, e->name_len,
+               vx_event_name(e));
+        if (e->name2_len)
 		printf(" name2='%.*s'", e->name2_len, vx_event_name2(e));
 	if (r)
 		printf(" old_in=%llu target=%llu/%o left=%u", (unsigned long long)r->old_parent_ino,
 		       (unsigned long long)r->target_ino, r->target_mode, r->target_nlink);
 	if (e->cookie)
 		printf(" cookie=%u", e->cookie);
-	printf(" mode=%o nlink=%u size=%llu owner=%u:%u", e->mode, e->nlink, (unsigned long long)e->size, e->owner_uid,
-	       e->owner_gid);
-	if (e->offset || e->length)
-		printf(" range=%llu+%llu", (unsigned long long)e->offset, (unsigned long long)e->length);
-	printf(" by=%u:%u/%u/%.16s", e->uid, e->gid, e->pid, e->comm);
+        printf(" mode=%o nlink=%u size=%llu owner=%u:%u", e->mode, e->nlink,
+               (unsigned long long)e->size, e->owner_uid, e->owner_gid);
+        if (e->offset || e->length)
+            printf(" range=%llu+%llu", (unsigned long long)e->offset,
+                   (unsigned long long)e->length);
+        printf(" by=%u:%u/%u/%.16s", e->uid, e->gid, e->pid, e->comm);
 	print_flags(e->flags);
 	printf("\n");
 }
@@ -107,17 +111,18 @@ static void drain(void)
 
 			dirs++;
 			if (!quiet)
-				printf("      t=%-4llu dir ino=%llu/%u in=%llu name='%.*s'\n",
-				       (unsigned long long)rec->ticket, (unsigned long long)d->ino, d->gen,
-				       (unsigned long long)d->parent_ino, d->name_len, vx_dir_name(d));
-		} else if (item.kind == VX_ITEM_EVENT && rec->type == VX_REC_EVENT) {
+                            printf("      t=%-4llu dir ino=%llu/%u in=%llu name='%.*s'\n",
+                                   (unsigned long long)rec->ticket, (unsigned long long)d->ino,
+                                   d->gen, (unsigned long long)d->parent_ino, d->name_len,
+                                   vx_dir_name(d));
+                } else if (item.kind == VX_ITEM_EVENT && rec->type == VX_REC_EVENT) {
 			check_event((const struct vx_event *)rec);
 			read_op[rec->op]++;
 			if (vx_op_class(rec->op) == VX_CLASS_M)
 				disorder += rec->ticket != next_ticket++;
 			if (!quiet)
-				print_event((const struct vx_event *)rec, (unsigned long long)item.seq);
-		}
+                            print_event((const struct vx_event*)rec, (unsigned long long)item.seq);
+                }
 	}
 	vx_reader_release(&reader);
 }
@@ -132,17 +137,22 @@ static int print_sums(int fd)
 		die("stats");
 	for (op = 0; op < VX_OP_SLOTS; op++) {
 		if (s.seen[op])
-			printf("sum %-14s seen=%llu filtered=%llu emitted=%llu lost=%llu read=%llu\n", vx_op_name(op),
-			       (unsigned long long)s.seen[op], (unsigned long long)s.filtered[op],
-			       (unsigned long long)s.emitted[op], (unsigned long long)s.lost[op], read_op[op]);
-		bad |= s.seen[op] != s.filtered[op] + s.emitted[op] + s.lost[op] || s.emitted[op] != read_op[op];
-		lost += s.lost[op];
+                    printf("sum %-14s seen=%llu filtered=%llu emitted=%llu lost=%llu read=%llu\n",
+                           vx_op_name(op), (unsigned long long)s.seen[op],
+                           (unsigned long long)s.filtered[op], (unsigned long long)s.emitted[op],
+                           (unsigned long long)s.lost[op], read_op[op]);
+                bad |= s.seen[op] != s.filtered[op] + s.emitted[op] + s.lost[op] ||
+                       s.emitted[op] != read_op[op];
+                lost += s.lost[op];
 	}
 	bad |= lost != gaps || disorder || s.dirs != dirs;
-	printf("sum tickets=%llu lost=%llu gaps=%llu dirs=%llu/%llu wakeups=%llu missed=%llu disorder=%llu: %s\n",
-	       (unsigned long long)s.tickets, lost, gaps, dirs, (unsigned long long)s.dirs, (unsigned long long)s.wakeups,
-	       (unsigned long long)s.probe_missed, disorder, bad ? "WRONG" : "right");
-	return bad;
+        printf(
+            "sum tickets=%llu lost=%llu gaps=%llu dirs=%llu/%llu wakeups=%llu missed=%llu "
+            "disorder=%llu: %s\n",
+            (unsigned long long)s.tickets, lost, gaps, dirs, (unsigned long long)s.dirs,
+            (unsigned long long)s.wakeups, (unsigned long long)s.probe_missed, disorder,
+            bad ? "WRONG" : "right");
+        return bad;
 }
 
 static void *map(int fd, unsigned long long bytes, int prot, unsigned long long at)
@@ -167,7 +177,10 @@ static int run(char **command)
 	return pid;
 }
 
-/* Reads until the command ends: sleeps in poll, woken by the kernel or by the end of the command (a pipe). */
+/*
+ * Reads until the command ends: sleeps in poll, woken by the kernel or by the end of the command (a
+ * pipe).
+ */
 static int follow(int fd, pid_t pid, int end_fd)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = end_fd, .events = POLLIN } };
@@ -219,19 +232,20 @@ int main(int argc, char **argv)
 		die("create");
 	ring = map(fd, create.ring_bytes, PROT_READ, VX_MMAP_RING);
 	consumer = map(fd, create.consumer_bytes, PROT_READ | PROT_WRITE, VX_MMAP_CONSUMER);
-	if (vx_reader_init(&reader, ring, create.ring_bytes, consumer,
-			   calloc(1, vx_reader_scratch(((struct vx_ring_header *)ring)->producers)), 0))
-		die("reader");
+        if (vx_reader_init(&reader, ring, create.ring_bytes, consumer,
+                           calloc(1, vx_reader_scratch(((struct vx_ring_header*)ring)->producers)),
+                           0))
+            die("reader");
 	add.path_fd = open(argv[optind], O_PATH | O_CLOEXEC);
 	if (add.path_fd < 0)
 		die(argv[optind]);
 	if (ioctl(fd, VX_IOC_WATCH_ADD, &add))
 		die("watch");
 	close(add.path_fd);
-	printf("watch %llu fsid=%llx ino=%llu root=%llu dev=%llx\n", (unsigned long long)add.watch,
-	       (unsigned long long)add.fsid, (unsigned long long)add.ino, (unsigned long long)add.root_ino,
-	       (unsigned long long)add.dev);
-	fflush(stdout);
+        printf("watch %llu fsid=%llx ino=%llu root=%llu dev=%llx\n", (unsigned long long)add.watch,
+               (unsigned long long)add.fsid, (unsigned long long)add.ino,
+               (unsigned long long)add.root_ino, (unsigned long long)add.dev);
+        fflush(stdout);
 	if (pipe(end))
 		die("pipe");
 	fcntl(end[0], F_SETFD, FD_CLOEXEC);
