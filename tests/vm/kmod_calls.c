@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every call of /dev/vexfs with every field wrong, every mapping with a wrong length, offset or protection, a push
- * ring and a reader that lie. Prints "ok" or "not ok" and what was tried; exit status 1 when something was not ok.
+ * Every call of /dev/vexfs with every field wrong, every mapping with a wrong length, offset or
+ * protection, a push ring and a reader that lie. Prints "ok" or "not ok" and what was tried; exit
+ * status 1 when something was not ok.
  *
  *   kmod_calls DIRECTORY      a directory on a file system that can be watched
  */
@@ -31,8 +32,9 @@ static void expect(const char *what, int wanted, int got)
 		printf("ok %s\n", what);
 		return;
 	}
-	printf("not ok %s: %s, wanted %s\n", what, got ? strerror(got) : "success", wanted ? strerror(wanted) : "success");
-	failed = 1;
+        printf("not ok %s: %s, wanted %s\n", what, got ? strerror(got) : "success",
+               wanted ? strerror(wanted) : "success");
+        failed = 1;
 }
 
 static int call(int fd, unsigned long number, void *arg)
@@ -53,10 +55,14 @@ static int open_device(void)
 
 static struct vx_create create_on(int fd, uint64_t m, uint64_t d, uint32_t user_ops)
 {
-	struct vx_create c = { .size = sizeof(c), .size_m = m, .size_d = d, .push_size = VX_PUSH_MIN, .user_ops = user_ops };
+    struct vx_create c = {.size = sizeof(c),
+                          .size_m = m,
+                          .size_d = d,
+                          .push_size = VX_PUSH_MIN,
+                          .user_ops = user_ops};
 
-	expect("create", 0, call(fd, VX_IOC_CREATE, &c));
-	return c;
+    expect("create", 0, call(fd, VX_IOC_CREATE, &c));
+    return c;
 }
 
 static void test_open(void)
@@ -138,23 +144,25 @@ static void test_create(int fd)
 		const char *what;
 		int wanted;
 		struct vx_create c;
-	} rows[] = {
-		{ "create, flags", EINVAL, { .flags = 1 } },
-		{ "create, reserved32", EINVAL, { .reserved32 = 1 } },
-		{ "create, reserved64", EINVAL, { .reserved64 = 1 } },
-		{ "create, size_m no power of two", EINVAL, { .size_m = 3 << 14 } },
-		{ "create, size_m too small", EINVAL, { .size_m = 8192 } },
-		{ "create, size_m too large", EINVAL, { .size_m = 512u << 20 } },
-		{ "create, size_m absurd", EINVAL, { .size_m = 1ull << 63 } },
-		{ "create, size_d no power of two", EINVAL, { .size_d = 16385 } },
-		{ "create, size_d too small", EINVAL, { .size_d = 1 } },
-		{ "create, push_size too small", EINVAL, { .push_size = 8192 } },
-		{ "create, push_size too large", EINVAL, { .push_size = 32u << 20 } },
-		{ "create, push_size no power of two", EINVAL, { .push_size = 40000 } },
-		{ "create, user_ops beyond", EINVAL, { .user_ops = 1u << 27 } },
-		{ "create, more than the machine has", ENOMEM, { .size_m = VX_SUBRING_MAX, .size_d = VX_SUBRING_MAX } },
-	};
-	size_t i;
+        } rows[] = {
+            {"create, flags", EINVAL, {.flags = 1}},
+            {"create, reserved32", EINVAL, {.reserved32 = 1}},
+            {"create, reserved64", EINVAL, {.reserved64 = 1}},
+            {"create, size_m no power of two", EINVAL, {.size_m = 3 << 14}},
+            {"create, size_m too small", EINVAL, {.size_m = 8192}},
+            {"create, size_m too large", EINVAL, {.size_m = 512u << 20}},
+            {"create, size_m absurd", EINVAL, {.size_m = 1ull << 63}},
+            {"create, size_d no power of two", EINVAL, {.size_d = 16385}},
+            {"create, size_d too small", EINVAL, {.size_d = 1}},
+            {"create, push_size too small", EINVAL, {.push_size = 8192}},
+            {"create, push_size too large", EINVAL, {.push_size = 32u << 20}},
+            {"create, push_size no power of two", EINVAL, {.push_size = 40000}},
+            {"create, user_ops beyond", EINVAL, {.user_ops = 1u << 27}},
+            {"create, more than the machine has",
+             ENOMEM,
+             {.size_m = VX_SUBRING_MAX, .size_d = VX_SUBRING_MAX}},
+        };
+        size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct vx_create c = rows[i].c;
@@ -180,25 +188,36 @@ static void test_map(int fd, const struct vx_create *c)
 	void *p;
 
 	expect("map ring", 0, try_map(fd, c->ring_bytes, PROT_READ, MAP_SHARED, VX_MMAP_RING));
-	expect("map ring for writing", EPERM, try_map(fd, c->ring_bytes, rw, MAP_SHARED, VX_MMAP_RING));
-	expect("map ring executable", EPERM, try_map(fd, c->ring_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, VX_MMAP_RING));
-	expect("map ring private", EINVAL, try_map(fd, c->ring_bytes, PROT_READ, MAP_PRIVATE, VX_MMAP_RING));
-	expect("map ring short", EINVAL, try_map(fd, c->ring_bytes - 4096, PROT_READ, MAP_SHARED, VX_MMAP_RING));
-	expect("map ring long", EINVAL, try_map(fd, c->ring_bytes + 4096, PROT_READ, MAP_SHARED, VX_MMAP_RING));
-	expect("map ring from inside", EINVAL, try_map(fd, c->ring_bytes - 4096, PROT_READ, MAP_SHARED, 4096));
-	expect("map consumer", 0, try_map(fd, c->consumer_bytes, rw, MAP_SHARED, VX_MMAP_CONSUMER));
+        expect("map ring for writing", EPERM,
+               try_map(fd, c->ring_bytes, rw, MAP_SHARED, VX_MMAP_RING));
+        expect("map ring executable", EPERM,
+               try_map(fd, c->ring_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, VX_MMAP_RING));
+        expect("map ring private", EINVAL,
+               try_map(fd, c->ring_bytes, PROT_READ, MAP_PRIVATE, VX_MMAP_RING));
+        expect("map ring short", EINVAL,
+               try_map(fd, c->ring_bytes - 4096, PROT_READ, MAP_SHARED, VX_MMAP_RING));
+        expect("map ring long", EINVAL,
+               try_map(fd, c->ring_bytes + 4096, PROT_READ, MAP_SHARED, VX_MMAP_RING));
+        expect("map ring from inside", EINVAL,
+               try_map(fd, c->ring_bytes - 4096, PROT_READ, MAP_SHARED, 4096));
+        expect("map consumer", 0, try_map(fd, c->consumer_bytes, rw, MAP_SHARED, VX_MMAP_CONSUMER));
 	expect("map consumer executable", EPERM,
 	       try_map(fd, c->consumer_bytes, rw | PROT_EXEC, MAP_SHARED, VX_MMAP_CONSUMER));
-	expect("map consumer long", EINVAL, try_map(fd, c->consumer_bytes + 4096, rw, MAP_SHARED, VX_MMAP_CONSUMER));
-	expect("map push", 0, try_map(fd, c->push_bytes, rw, MAP_SHARED, VX_MMAP_PUSH));
-	expect("map push short", EINVAL, try_map(fd, c->push_bytes - 4096, rw, MAP_SHARED, VX_MMAP_PUSH));
-	expect("map elsewhere", EINVAL, try_map(fd, 4096, PROT_READ, MAP_SHARED, 0x300000000000ull));
-	p = mmap(NULL, c->ring_bytes, PROT_READ, MAP_SHARED, fd, VX_MMAP_RING);
+        expect("map consumer long", EINVAL,
+               try_map(fd, c->consumer_bytes + 4096, rw, MAP_SHARED, VX_MMAP_CONSUMER));
+        expect("map push", 0, try_map(fd, c->push_bytes, rw, MAP_SHARED, VX_MMAP_PUSH));
+        expect("map push short", EINVAL,
+               try_map(fd, c->push_bytes - 4096, rw, MAP_SHARED, VX_MMAP_PUSH));
+        expect("map elsewhere", EINVAL,
+               try_map(fd, 4096, PROT_READ, MAP_SHARED, 0x300000000000ull));
+        p = mmap(NULL, c->ring_bytes, PROT_READ, MAP_SHARED, fd, VX_MMAP_RING);
 	expect("mprotect ring to writable", EACCES, mprotect(p, 4096, rw) ? errno : 0);
-	expect("mprotect ring to executable", EACCES, mprotect(p, 4096, PROT_READ | PROT_EXEC) ? errno : 0);
-	expect("mremap ring larger", EFAULT,
-	       mremap(p, c->ring_bytes, c->ring_bytes + 4096, MREMAP_MAYMOVE) == MAP_FAILED ? errno : 0);
-	munmap(p, c->ring_bytes);
+        expect("mprotect ring to executable", EACCES,
+               mprotect(p, 4096, PROT_READ | PROT_EXEC) ? errno : 0);
+        expect("mremap ring larger", EFAULT,
+               mremap(p, c->ring_bytes, c->ring_bytes + 4096, MREMAP_MAYMOVE) == MAP_FAILED ? errno
+                                                                                            : 0);
+        munmap(p, c->ring_bytes);
 }
 
 static void test_watch(int fd)
@@ -211,20 +230,20 @@ static void test_watch(int fd)
 		const char *what;
 		int wanted;
 		struct vx_watch_add a;
-	} rows[] = {
-		{ "watch, no operation", EINVAL, { .ops = 0 } },
-		{ "watch, unknown operation", EINVAL, { .ops = 1ull << VX_OP_COUNT } },
-		{ "watch, unknown flag", EINVAL, { .ops = 1, .flags = 16 } },
-		{ "watch, reserved", EINVAL, { .ops = 1, .reserved32 = 1 } },
-		{ "watch, uid without flag", EINVAL, { .ops = 1, .uid = 1 } },
-		{ "watch, invalid uid", EINVAL, { .ops = 1, .flags = VX_WATCH_UID, .uid = UINT32_MAX } },
-		{ "watch, pid without flag", EINVAL, { .ops = 1, .pid = 1 } },
-		{ "watch, pid 0", EINVAL, { .ops = 1, .flags = VX_WATCH_PID } },
-		{ "watch, pid absurd", EINVAL, { .ops = 1, .flags = VX_WATCH_PID, .pid = UINT32_MAX } },
-		{ "watch", 0, { .ops = 1 } },
-	};
+        } rows[] = {
+            {"watch, no operation", EINVAL, {.ops = 0}},
+            {"watch, unknown operation", EINVAL, {.ops = 1ull << VX_OP_COUNT}},
+            {"watch, unknown flag", EINVAL, {.ops = 1, .flags = 16}},
+            {"watch, reserved", EINVAL, {.ops = 1, .reserved32 = 1}},
+            {"watch, uid without flag", EINVAL, {.ops = 1, .uid = 1}},
+            {"watch, invalid uid", EINVAL, {.ops = 1, .flags = VX_WATCH_UID, .uid = UINT32_MAX}},
+            {"watch, pid without flag", EINVAL, {.ops = 1, .pid = 1}},
+            {"watch, pid 0", EINVAL, {.ops = 1, .flags = VX_WATCH_PID}},
+            {"watch, pid absurd", EINVAL, {.ops = 1, .flags = VX_WATCH_PID, .pid = UINT32_MAX}},
+            {"watch", 0, {.ops = 1}},
+        };
 
-	for (i = 0; i < (int)(sizeof(rows) / sizeof(rows[0])); i++) {
+        for (i = 0; i < (int)(sizeof(rows) / sizeof(rows[0])); i++) {
 		a = rows[i].a;
 		a.size = sizeof(a);
 		a.path_fd = dir;
@@ -272,12 +291,14 @@ static void test_limits(void)
 	for (i = 0; i <= VX_CHANNELS_MAX; i++)
 		fd[i] = -1;
 	for (i = 0; i <= VX_CHANNELS_MAX && !err; i++) {
-		struct vx_create c = { .size = sizeof(c), .size_m = VX_SUBRING_MIN, .size_d = VX_SUBRING_MIN,
-				       .push_size = VX_PUSH_MIN };
+            struct vx_create c = {.size = sizeof(c),
+                                  .size_m = VX_SUBRING_MIN,
+                                  .size_d = VX_SUBRING_MIN,
+                                  .push_size = VX_PUSH_MIN};
 
-		fd[i] = open_device();
-		err = call(fd[i], VX_IOC_CREATE, &c);
-		n += !err;
+            fd[i] = open_device();
+            err = call(fd[i], VX_IOC_CREATE, &c);
+            n += !err;
 	}
 	expect("channels beyond the limit", EMFILE, err);
 	printf("ok %u channels\n", n);
@@ -303,8 +324,9 @@ int main(int argc, char **argv)
 	test_query(fd);
 	test_create(fd);
 	c = create_on(fd, VX_SUBRING_MIN, VX_SUBRING_MIN, 0);
-	c = (struct vx_create){ .size = sizeof(c), .size_m = VX_SUBRING_MIN, .size_d = VX_SUBRING_MIN };
-	expect("create again", EISCONN, call(fd, VX_IOC_CREATE, &c));
+        c = (struct vx_create){
+            .size = sizeof(c), .size_m = VX_SUBRING_MIN, .size_d = VX_SUBRING_MIN};
+        expect("create again", EISCONN, call(fd, VX_IOC_CREATE, &c));
 	expect("stats, flags", EINVAL, call(fd, VX_IOC_STATS, &s));
 	expect("barrier, flags", EINVAL, call(fd, VX_IOC_BARRIER, &b));
 	close(fd);

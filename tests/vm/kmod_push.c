@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The push ring: right and wrong entries in one batch, each with its own result; re-emission to another channel, in
- * order and byte for byte; a ring that lies; injection into a FUSE mount.
+ * The push ring: right and wrong entries in one batch, each with its own result; re-emission to
+ * another channel, in order and byte for byte; a ring that lies; injection into a FUSE mount.
  *
  *   kmod_push                   all but injection
- *   kmod_push inject DIRECTORY  raises FS_CREATE, FS_DELETE and a rename of "ghost" in DIRECTORY, the root of a FUSE
- *                               mount, and checks that inotify there sees them
+ *   kmod_push inject DIRECTORY  raises FS_CREATE, FS_DELETE and a rename of "ghost" in DIRECTORY,
+ *                               the root of a FUSE mount, and checks that inotify there sees them
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,8 +67,9 @@ static void open_side(struct side *s, uint32_t user_ops)
 	unsigned char *push;
 	void *ring, *consumer;
 
-	*s = (struct side){ .c = { .size = sizeof(s->c), .push_size = VX_PUSH_MIN, .user_ops = user_ops } };
-	s->fd = open(VX_DEVICE, O_RDWR | O_CLOEXEC);
+        *s = (struct side){
+            .c = {.size = sizeof(s->c), .push_size = VX_PUSH_MIN, .user_ops = user_ops}};
+        s->fd = open(VX_DEVICE, O_RDWR | O_CLOEXEC);
 	if (s->fd < 0 || ioctl(s->fd, VX_IOC_CREATE, &s->c))
 		die(VX_DEVICE);
 	push = map(s->fd, s->c.push_bytes, PROT_READ | PROT_WRITE, VX_MMAP_PUSH);
@@ -77,9 +78,10 @@ static void open_side(struct side *s, uint32_t user_ops)
 	s->entries = push + VX_PUSH_ENTRIES_OFF;
 	ring = map(s->fd, s->c.ring_bytes, PROT_READ, VX_MMAP_RING);
 	consumer = map(s->fd, s->c.consumer_bytes, PROT_READ | PROT_WRITE, VX_MMAP_CONSUMER);
-	if (vx_reader_init(&s->reader, ring, s->c.ring_bytes, consumer,
-			   calloc(1, vx_reader_scratch(((struct vx_ring_header *)ring)->producers)), 0))
-		die("reader");
+        if (vx_reader_init(&s->reader, ring, s->c.ring_bytes, consumer,
+                           calloc(1, vx_reader_scratch(((struct vx_ring_header*)ring)->producers)),
+                           0))
+            die("reader");
 }
 
 /* An entry with a FileCreate of @name, to be spoilt by the caller. */
@@ -90,8 +92,9 @@ static struct vx_push *add(struct side *s, const char *name, uint64_t user_data)
 
 	*p = (struct vx_push){ .uop = VX_UOP_GRAPH_NODE_CREATE, .user_data = user_data };
 	p->uop_mask = 1u << VX_UOP_GRAPH_NODE_CREATE | 1u << VX_UOP_GRAPH_EDGE_CREATE;
-	*e = (struct vx_event){ .rec = { .type = VX_REC_EVENT, .op = VX_OP_FILE_CREATE }, .ino = 7, .fsid = 9 };
-	p->len = (__u32)sizeof(*p) + vx_event_strings(e, name, (__u32)strlen(name), NULL, 0);
+        *e = (struct vx_event){
+            .rec = {.type = VX_REC_EVENT, .op = VX_OP_FILE_CREATE}, .ino = 7, .fsid = 9};
+        p->len = (__u32)sizeof(*p) + vx_event_strings(e, name, (__u32)strlen(name), NULL, 0);
 	s->tail += p->len;
 	__atomic_store_n(&s->push->tail, s->tail, __ATOMIC_RELEASE);
 	return p;
@@ -112,31 +115,32 @@ static void reset(struct side *s)
 
 static void test_results(struct side *a)
 {
-	static const int wanted[] = { 0, EPROTO, EINVAL, EINVAL, EINVAL, EINVAL, EINVAL, EBADMSG, EINVAL, EPROTO, 0 };
-	const uint64_t first = a->push->entries;
-	struct vx_push_call call;
-	unsigned i;
+    static const int wanted[] = {0,      EPROTO,  EINVAL, EINVAL, EINVAL, EINVAL,
+                                 EINVAL, EBADMSG, EINVAL, EPROTO, 0};
+    const uint64_t first = a->push->entries;
+    struct vx_push_call call;
+    unsigned i;
 
-	add(a, "good", 100);
-	add(a, "x", 101)->uop = VX_UOP_COUNT;
-	add(a, "x", 102)->uop_mask = 1u << VX_UOP_VECTOR_CREATE;
-	add(a, "x", 103)->flags = 4;
-	add(a, "x", 104)->expect = 1;
-	add(a, "x", 105)->reserved16 = 1;
-	add(a, "x", 106)->inject_ino = 1;
-	((struct vx_event *)(add(a, "x", 107) + 1))->rec.len += 8;
-	add(a, "a/b", 108);
-	((struct vx_event *)(add(a, "x", 109) + 1))->rec.op = VX_OP_COUNT;
-	add(a, "last", 110);
-	expect("a batch with bad entries", 0, push(a, 100, &call));
-	expect("handled", 11, call.handled);
-	expect("failed", 9, call.failed);
-	for (i = 0; i < call.handled; i++) {
-		const struct vx_push_result *r = &a->results[(first + i) % VX_PUSH_RESULTS];
+    add(a, "good", 100);
+    add(a, "x", 101)->uop = VX_UOP_COUNT;
+    add(a, "x", 102)->uop_mask = 1u << VX_UOP_VECTOR_CREATE;
+    add(a, "x", 103)->flags = 4;
+    add(a, "x", 104)->expect = 1;
+    add(a, "x", 105)->reserved16 = 1;
+    add(a, "x", 106)->inject_ino = 1;
+    ((struct vx_event*)(add(a, "x", 107) + 1))->rec.len += 8;
+    add(a, "a/b", 108);
+    ((struct vx_event*)(add(a, "x", 109) + 1))->rec.op = VX_OP_COUNT;
+    add(a, "last", 110);
+    expect("a batch with bad entries", 0, push(a, 100, &call));
+    expect("handled", 11, call.handled);
+    expect("failed", 9, call.failed);
+    for (i = 0; i < call.handled; i++) {
+        const struct vx_push_result* r = &a->results[(first + i) % VX_PUSH_RESULTS];
 
-		expect("user_data", 100 + i, (long long)r->user_data);
-		expect("result", -wanted[i], r->result);
-		expect("receivers", wanted[i] ? 0 : 1, r->receivers);
+        expect("user_data", 100 + i, (long long)r->user_data);
+        expect("result", -wanted[i], r->result);
+        expect("receivers", wanted[i] ? 0 : 1, r->receivers);
 	}
 	expect("head", (long long)a->tail, (long long)a->push->head);
 }
@@ -151,8 +155,9 @@ static void test_received(struct side *a, struct side *b)
 		const struct vx_event *e = (const struct vx_event *)(u + 1);
 
 		expect("a VX_REC_USER", VX_REC_USER, u->rec.type);
-		expect("its operation is the one that was asked for", VX_UOP_GRAPH_EDGE_CREATE, u->rec.op);
-		expect("its channel", (long long)a->c.channel, (long long)u->channel);
+                expect("its operation is the one that was asked for", VX_UOP_GRAPH_EDGE_CREATE,
+                       u->rec.op);
+                expect("its channel", (long long)a->c.channel, (long long)u->channel);
 		expect("its user_data", n ? 110 : 100, (long long)u->user_data);
 		expect("its pid", getpid(), u->pid);
 		expect("its event", 0, vx_event_check(e, u->event_len));
@@ -214,8 +219,10 @@ static void test_wrap(struct side *a, struct side *b)
 		while (vx_reader_next(&b->reader, &item) == VX_ITEM_EVENT) {
 			const struct vx_user *u = (const struct vx_user *)item.record;
 
-			bad += u->user_data != (uint64_t)i || memcmp(vx_event_name((const struct vx_event *)(u + 1)), name, strlen(name));
-			n++;
+                        bad += u->user_data != (uint64_t)i ||
+                               memcmp(vx_event_name((const struct vx_event*)(u + 1)), name,
+                                      strlen(name));
+                        n++;
 		}
 		vx_reader_release(&b->reader);
 	}
@@ -238,41 +245,43 @@ static struct vx_push *add_inject(struct side *a, const struct stat *st, uint64_
 
 static int test_inject(struct side *a, const char *dir)
 {
-	struct vx_watch_add w = { .size = sizeof(w), .ops = VX_OPS_ALL, .path_fd = open(dir, O_PATH | O_CLOEXEC) };
-	const int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	static char events[4096];
-	struct vx_push_call call;
-	struct stat st;
-	struct vx_item item;
-	ssize_t got, at;
-	unsigned mask = 0, n = 0;
+    struct vx_watch_add w = {
+        .size = sizeof(w), .ops = VX_OPS_ALL, .path_fd = open(dir, O_PATH | O_CLOEXEC)};
+    const int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    static char events[4096];
+    struct vx_push_call call;
+    struct stat st;
+    struct vx_item item;
+    ssize_t got, at;
+    unsigned mask = 0, n = 0;
 
-	if (stat(dir, &st) || inotify_add_watch(notify, dir, IN_ALL_EVENTS) < 0)
-		die(dir);
-	add_inject(a, &st, 1, VX_OP_FILE_CREATE);
-	expect("inject without a watch", 0, push(a, 1, &call));
-	expect("is refused", -ENOENT, a->results[(a->push->entries - 1) % VX_PUSH_RESULTS].result);
-	if (ioctl(a->fd, VX_IOC_WATCH_ADD, &w))
-		die("watch");
-	add_inject(a, &st, 1, VX_OP_FILE_CREATE)->inject_fsid = w.dev;
-	add_inject(a, &st, 1, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
-	add_inject(a, &st, 99, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
-	add_inject(a, &st, 1, VX_OP_SYNC)->inject_fsid = w.dev;
-	expect("inject", 0, push(a, 10, &call));
-	expect("handled", 4, call.handled);
-	expect("failed", 2, call.failed);
-	got = read(notify, events, sizeof(events));
-	for (at = 0; at < got; n++) {
-		const struct inotify_event *e = (const struct inotify_event *)(events + at);
+    if (stat(dir, &st) || inotify_add_watch(notify, dir, IN_ALL_EVENTS) < 0)
+        die(dir);
+    add_inject(a, &st, 1, VX_OP_FILE_CREATE);
+    expect("inject without a watch", 0, push(a, 1, &call));
+    expect("is refused", -ENOENT, a->results[(a->push->entries - 1) % VX_PUSH_RESULTS].result);
+    if (ioctl(a->fd, VX_IOC_WATCH_ADD, &w))
+        die("watch");
+    add_inject(a, &st, 1, VX_OP_FILE_CREATE)->inject_fsid = w.dev;
+    add_inject(a, &st, 1, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
+    add_inject(a, &st, 99, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
+    add_inject(a, &st, 1, VX_OP_SYNC)->inject_fsid = w.dev;
+    expect("inject", 0, push(a, 10, &call));
+    expect("handled", 4, call.handled);
+    expect("failed", 2, call.failed);
+    got = read(notify, events, sizeof(events));
+    for (at = 0; at < got; n++) {
+        const struct inotify_event* e = (const struct inotify_event*)(events + at);
 
-		printf("inotify %x %s\n", e->mask, e->len ? e->name : "");
-		mask |= e->mask;
-		at += (ssize_t)sizeof(*e) + e->len;
+        printf("inotify %x %s\n", e->mask, e->len ? e->name : "");
+        mask |= e->mask;
+        at += (ssize_t)sizeof(*e) + e->len;
 	}
 	expect("inotify events", 2, n);
 	expect("inotify mask", IN_CREATE | IN_DELETE, mask);
-	expect("the channel itself sees none of them", VX_ITEM_NONE, vx_reader_next(&a->reader, &item));
-	return failed;
+        expect("the channel itself sees none of them", VX_ITEM_NONE,
+               vx_reader_next(&a->reader, &item));
+        return failed;
 }
 
 int main(int argc, char **argv)
