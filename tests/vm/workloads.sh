@@ -96,8 +96,8 @@ work_rsync() {
 }
 
 work_tar() {
-    mkdir unpacked && cd unpacked && tar -C "$VEXFS_ROOT" --exclude=.git --exclude='build*' -cf - shared docs kmod |
-        tar -xf - && tar -cf archive.tar --sort=name --mtime=@1 --owner=0 --group=0 shared docs kmod
+    mkdir unpacked && cd unpacked &&
+        tar -C "$VEXFS_ROOT" -cf - shared docs kmod | tar -xf - && tar -cf archive.tar --sort=name --mtime=@1 --owner=0 --group=0 shared docs kmod
 }
 
 run() { # run WHAT DIRECTORY
