@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input to the daemon: names and paths that are hard, directories that vanish, a full disk."""
+
+import base64
+import errno
+import os
+import shutil
+import subprocess
+
+from session import Vexfsd, check, check_equal, finish, run, wait_for
+
+NAMES = [b"new\nline", b"\xff\xfe not utf-8", b'quote " and \\ back', b"\x01\x1b[31m control",
+         "gr\u00fc\u00df \U0001f600".encode(), b"n" * 255, b"-rf", b" ", b"{}", b"\xc3("]
+
+
+def path_of(event):
+    """The bytes of an event's path."""
+    if "path_b64" in event:
+        return base64.b64decode(event["path_b64"])
+    return None if event["path"] is None else event["path"].encode()
+
+
+def hard_names():
+    os.makedirs("/tmp/names")
+    daemon = Vexfsd("--watch", "/tmp/names")
+    for name in NAMES:
+        os.mkdir(b"/tmp/names/" + name)
+    daemon.sync()
+    events = daemon.lines()
+    check_equal("names of any bytes come back as they were", [path_of(e) for e in events],
+                [b"/tmp/names/" + name for name in NAMES])
+    lossy = [e for e in events if "path_b64" in e]
+    check("a path that is not UTF-8 has a readable path beside it",
+          len(lossy) == 2 and all("\ufffd" in e["path"] for e in lossy))
+    shown = run("vexctl", "tail", "--journal", daemon.journal)
+    check("for people one event is one line, whatever its name",
+          shown.stdout.count("\n") == len(NAMES), f"{shown.returncode} {shown.stdout!r} "
+          f"{shown.stderr!r}")
+    check("for people no control character gets through", "\x1b" not in shown.stdout
+          and "\x01" not in shown.stdout)
+    daemon.stop()
+
+
+def long_paths():
+    """A path of 25 x 250 bytes: longer than any that can be given to the kernel at once."""
+    part = "d" * 250
+    os.makedirs("/tmp/long")
+    daemon = Vexfsd("--watch", "/tmp/long", name="long")
+    here = os.open("/tmp/long", os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir(part, dir_fd=here)
+        below = os.open(part, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.mknod("file", 0o600, dir_fd=here)
+    os.close(here)
+    daemon.sync()
+    events = daemon.lines()
+    whole = "/tmp/long/" + "/".join([part] * 25) + "/file"
+    created = [e for e in events if e["op"] == "FileCreate"]
+    check("a path longer than PATH_MAX comes whole",
+          len(created) == 1 and created[0]["path"] == whole and len(whole) > 4096,
+          str([len(e["path"] or "") for e in events]))
+    refused = daemon.ctl("watch", "add", whole)
+    check("to watch it by its name is refused with a reason", refused.returncode == 1
+          and os.strerror(errno.ENAMETOOLONG) in refused.stdout + refused.stderr,
+          refused.stdout[-200:] + refused.stderr[-200:])
+    check("and the daemon goes on", daemon.status()["state"] == "ok")
+    daemon.stop()
+    refused = run("vexfsd", "--watch", whole, "--foreground", "--journal", "/run/none")
+    check("vexfsd refuses it with a reason", refused.returncode in (1, 2)
+          and os.strerror(errno.ENAMETOOLONG) in refused.stderr, refused.stderr[-200:])
+
+
+def in_deleted_directory(*command):
+    os.makedirs("/tmp/gone", exist_ok=True)
+
+    def vanish():
+        os.chdir("/tmp/gone")
+        os.rmdir("/tmp/gone")
+
+    return run(*command, preexec_fn=vanish)
+
+
+def deleted_working_directory():
+    os.makedirs("/tmp/cwd")
+    result = in_deleted_directory("vexfsd", "--watch", "relative", "--foreground",
+                                  "--journal", "/run/none")
+    check("vexfsd in a deleted working directory: a reason", result.returncode in (1, 2)
+          and result.stderr.startswith("vexfsd:"), f"{result.returncode} {result.stderr}")
+    daemon = Vexfsd("--watch", "/tmp/cwd", name="cwd")
+    result = in_deleted_directory("vexctl", "--socket", daemon.socket, "watch", "add", "relative")
+    check("vexctl watch add in a deleted working directory: a reason",
+          result.returncode == 1 and result.stderr != "", f"{result.returncode} {result.stderr}")
+    result = in_deleted_directory("vexctl", "--socket", daemon.socket, "status")
+    check_equal("vexctl status does not need one", result.returncode, 0)
+    result = in_deleted_directory("vexctl", "--socket", daemon.socket, "sync")
+    check_equal("nor does vexctl sync", result.returncode, 0)
+    daemon.stop()
+
+
+def vanished_watch():
+    os.makedirs("/tmp/vanish/below")
+    daemon = Vexfsd("--watch", "/tmp/vanish", name="vanish")
+    shutil.rmtree("/tmp/vanish")
+    daemon.sync()
+    ops = [(e["op"], e["path"]) for e in daemon.lines() if e["op"].endswith("Delete")]
+    check_equal("the end of a watched directory is seen", ops,
+                [("DirDelete", "/tmp/vanish/below"), ("DirDelete", "/tmp/vanish")])
+    check_equal("and the daemon goes on", daemon.status()["state"], "ok")
+    watch = daemon.json("watch", "list")["watches"][0]["id"]
+    check_equal("its watch can be removed", daemon.ctl("watch", "remove", str(watch)).returncode, 0)
+    refused = daemon.ctl("watch", "add", "/tmp/vanish")
+    check("what is not there is not watched", refused.returncode == 1
+          and os.strerror(errno.ENOENT) in refused.stdout + refused.stderr, refused.stderr)
+    daemon.stop()
+
+
+def vanished_file_system():
+    os.makedirs("/run/fs", exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/run/fs"], check=True)
+    daemon = Vexfsd("--watch", "/run/fs", name="fs")
+    os.mkdir("/run/fs/directory")
+    result = run("umount", "/run/fs")
+    check("a watched file system can be unmounted", result.returncode == 0, result.stderr)
+    daemon.sync()
+    events = daemon.lines()
+    check("what happened before is there", any(e["path"] == "/run/fs/directory" for e in events))
+    watch = daemon.json("watch", "list")["watches"][0]["id"]
+    check_equal("its watch can be removed", daemon.ctl("watch", "remove", str(watch)).returncode, 0)
+    check_equal("and the daemon goes on", daemon.status()["state"], "ok")
+    daemon.stop()
+
+
+def vanished_source():
+    refused = run("vexfsd", "--source", "/tmp/no-source", "/tmp", "--foreground")
+    check("a source that is not there: a reason", refused.returncode in (1, 2)
+          and "/tmp/no-source" in refused.stderr, refused.stderr)
+    os.makedirs("/tmp/source/directory")
+    os.makedirs("/tmp/mount")
+    daemon = Vexfsd("--source", "/tmp/source", "/tmp/mount", name="source")
+    check("the mount shows the source", os.listdir("/tmp/mount") == ["directory"])
+    shutil.rmtree("/tmp/source")
+    errors = []
+    for act in (lambda: os.mkdir("/tmp/mount/new"), lambda: os.listdir("/tmp/mount/directory"),
+                lambda: open("/tmp/mount/file", "w").close()):
+        try:
+            act()
+            errors.append(0)
+        except OSError as error:
+            errors.append(error.errno)
+    check("a source that vanished: ENOENT or ESTALE", all(
+        e in (errno.ENOENT, errno.ESTALE) for e in errors),
+          str([errno.errorcode.get(e, e) for e in errors]))
+    check("and the daemon goes on", daemon.status()["daemon"]["pid"] == daemon.pid)
+    check("and ends", daemon.stop())
+    check("and has unmounted", not os.path.ismount("/tmp/mount"))
+
+
+def make_names(directory, count):
+    for number in range(count):
+        os.mkdir(f"{directory}/{number}")
+
+
+def full_disk(ring_bytes, count, lossless):
+    """The store has no room; then it has."""
+    name = "full" if lossless else "full-small"
+    watched = f"/tmp/{name}"
+    os.makedirs(watched)
+    os.makedirs("/run/small", exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", "/run/small"], check=True)
+    daemon = Vexfsd("--watch", watched, "--ring-bytes", ring_bytes, name=name,
+                    journal="/run/small/journal")
+    make_names(watched, count)
+    check(f"a full disk is noticed ({ring_bytes} rings)",
+          wait_for(lambda: daemon.status()["state"] == "degraded"))
+    reasons = " ".join(daemon.status()["degraded"])
+    check("the reason is said", os.strerror(errno.ENOSPC) in reasons, reasons)
+    refused = daemon.ctl("sync", "--timeout", "2")
+    check("sync does not say that all is well", refused.returncode != 0, refused.stdout)
+    doctor = daemon.ctl("doctor")
+    check("doctor sees it", os.strerror(errno.ENOSPC) in doctor.stdout, doctor.stdout)
+    subprocess.run(["mount", "-o", "remount,size=64m", "/run/small"], check=True)
+    check("with room it recovers by itself", wait_for(
+        lambda: daemon.ctl("sync", "--timeout", "30").returncode == 0))
+    lines = daemon.lines()
+    events = [line for line in lines if "gap" not in line]
+    lost = sum(line["gap"]["count"] for line in lines if "gap" in line)
+    created = [e["path"] for e in events]
+    check_equal("nothing twice, nothing out of order", created,
+                sorted(set(created), key=lambda p: int(p.rpartition("/")[2])))
+    if lossless:
+        check_equal("nothing is lost while the ring has room", (len(events), lost), (count, 0))
+    else:
+        check("what the ring could not hold is lost", lost > 0)
+        check_equal("and counted, exactly", len(events) + lost, count)
+        row = next(r for r in daemon.json("stats")["ops"] if r["op"] == "DirCreate")
+        check_equal("the kernel counts the same", (row["seen"], row["emitted"], row["lost"]),
+                    (count, len(events), lost))
+    check_equal("the daemon is well again", daemon.status()["state"], "ok")
+    verified = run("vexctl", "journal", "verify", daemon.journal)
+    check("the journal is whole", verified.returncode == 0, verified.stdout + verified.stderr)
+    daemon.stop()
+    subprocess.run(["umount", "/run/small"], check=True)
+
+
+hard_names()
+long_paths()
+deleted_working_directory()
+vanished_watch()
+vanished_file_system()
+vanished_source()
+full_disk("2M", 6000, True)
+full_disk("16K", 6000, False)
+finish()

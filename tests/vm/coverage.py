@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases of the coverage matrix once more, as a reader of `vexctl tail --json` sees them: through
+the kernel, vexfsd and the journal."""
+
+import json
+import os
+
+from session import Vexfsd, check, check_equal, finish, run
+
+
+def differences(wants, events):
+    found = []
+    if len(wants) != len(events):
+        found.append(f"{len(events)} events came, {len(wants)} were wanted: "
+                     + ", ".join(f"{e['op']} {e['path']}" for e in events))
+    for number, (want, event) in enumerate(zip(wants, events), 1):
+        for key, value in want.items():
+            if event.get(key) != value:
+                found.append(f"event {number}: {key} is {event.get(key)!r}, wanted {value!r}")
+        if event["error"] != 0 or event["boundary"] != "kernel" or not event["userspace_ops"]:
+            found.append(f"event {number}: error, boundary or userspace_ops")
+    return found
+
+
+def between(events, stage):
+    """What came between the two marks that a case leaves."""
+    marks = [n for n, e in enumerate(events)
+             if e.get("path") in (stage + "/.begin", stage + "/.end") and e["op"] == "DirCreate"]
+    return events[marks[0] + 1:marks[1]] if len(marks) == 2 else None
+
+
+def play(where):
+    os.makedirs(where, exist_ok=True)
+    daemon = Vexfsd("--watch", where, "--ops", "all")
+    played = run("vx_coverage", "--play", where)
+    check(f"the cases can be played on {where}", played.returncode == 0, played.stderr)
+    daemon.sync()
+    lines = daemon.lines()
+    events = [line for line in lines if "gap" not in line]
+    check_equal(f"nothing lost on {where}", len(lines) - len(events), 0)
+    check_equal(f"numbers are dense on {where}", [e["seq"] for e in events],
+                list(range(1, len(events) + 1)))
+    for line in played.stdout.splitlines():
+        case = json.loads(line)
+        events_of_case = between(events, case["stage"])
+        name = f"{case['case']} through vexfsd on {where}"
+        if events_of_case is None:
+            check(name, False, "its marks are not there")
+            continue
+        found = differences(case["wants"], events_of_case)
+        check(name, not found, "; ".join(found))
+    counts = {row["op"]: row for row in daemon.json("stats")["ops"]}
+    wrong = [op for op, row in counts.items()
+             if row["emitted"] != row["received"] or row["lost"] != 0
+             or row["seen"] != row["filtered"] + row["emitted"]]
+    check(f"counts in kernel and daemon agree on {where}", not wrong, str(wrong))
+    check(f"the daemon ends on {where}", daemon.stop())
+    os.system(f"rm -rf {daemon.journal}")
+
+
+play("/tmp/end-to-end")
+play("/scratch/end-to-end")
+finish()

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Many real file operations by several processes, with the default ring and the daemon at work:
+# nothing lost, numbers dense, every object's order right.
+# vm: --mem 3072 --timeout 1200
+#
+# 100,000 operations unless $VEXFS_OPERATIONS says otherwise (a number, or "full" for 1,000,000).
+set -uo pipefail
+
+operations=${VEXFS_OPERATIONS:-100000}
+[[ $operations != full ]] || operations=1000000
+processes=${VEXFS_PROCESSES:-4}
+failed=0
+
+# round DIRECTORY SEED
+round() {
+    local run=/run/vx-million started
+    echo "    $operations operations by $processes processes below $1"
+    mkdir -p "$1"
+    vexfsd --watch "$1" --journal "$run/journal" --socket "$run/socket" \
+        --log-file "$run.log" || return 1
+    started=$SECONDS
+    vx_load work "$1" "$run/truth" "$processes" "$operations" "$2" || failed=1
+    echo "    done after $((SECONDS - started)) s"
+    vexctl --socket "$run/socket" sync --timeout 600 || failed=1
+    echo "    in the journal after $((SECONDS - started)) s"
+    vexctl --socket "$run/socket" stats
+    vx_load check "$1" "$run/truth" "$run/journal" || failed=1
+    pkill -x vexfsd
+    while pgrep -x vexfsd >/dev/null; do sleep 0.1; done
+    rm -rf "$run"
+}
+
+round /tmp/million 1 || failed=1
+[[ ${VEXFS_OPERATIONS:-} != full ]] || round /scratch/million 2 || failed=1
+exit "$failed"

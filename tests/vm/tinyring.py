@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The smallest rings and a daemon that is stopped in the middle: what its stream says of the loss is
+what the kernel counted, and what happened."""
+
+import os
+import signal
+
+from session import Vexfsd, check, check_equal, finish
+
+COUNT = 5000
+
+os.makedirs("/tmp/paused")
+daemon = Vexfsd("--watch", "/tmp/paused", "--ops", "DirCreate,DirDelete,FileRename,FileRead",
+                "--ring-bytes", "16K")
+os.mkdir("/tmp/paused/first")
+daemon.sync()
+os.kill(daemon.pid, signal.SIGSTOP)
+for number in range(COUNT):
+    os.mkdir("/tmp/paused/a")
+    os.rename("/tmp/paused/a", "/tmp/paused/b")
+    os.rmdir("/tmp/paused/b")
+os.kill(daemon.pid, signal.SIGCONT)
+daemon.sync()
+os.mkdir("/tmp/paused/last")
+daemon.sync()
+
+truth = {"DirCreate": COUNT + 2, "FileRename": COUNT, "DirDelete": COUNT}
+lines = daemon.lines()
+events = [line for line in lines if "gap" not in line]
+gaps = [line["gap"] for line in lines if "gap" in line]
+rows = {row["op"]: row for row in daemon.json("stats")["ops"]}
+lost = sum(gap["count"] for gap in gaps)
+check("a stopped daemon with a tiny ring loses something", lost > 0)
+for op, attempted in truth.items():
+    row = rows[op]
+    delivered = sum(1 for e in events if e["op"] == op)
+    check_equal(f"{op}: attempted = delivered + lost", (row["seen"], row["emitted"] + row["lost"]),
+                (attempted, attempted))
+    check_equal(f"{op}: the stream has what the kernel delivered", delivered, row["emitted"])
+check_equal("the gaps of the stream sum to what the kernel lost", lost,
+            sum(row["lost"] for row in rows.values()))
+check_equal("every number of the stream is an event or in a gap",
+            sorted([e["seq"] for e in events]
+                   + [n for g in gaps for n in range(g["from"], g["to"] + 1)]),
+            list(range(1, sum(truth.values()) + 1)))
+check_equal("the first and the last event are there", (events[0]["path"], events[-1]["path"]),
+            ("/tmp/paused/first", "/tmp/paused/last"))
+doctor = daemon.ctl("doctor")
+check("doctor names the loss", f"{lost} events" in doctor.stdout, doctor.stdout)
+check("the daemon ends", daemon.stop())
+finish()

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vm/vx_load/model.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+namespace vexfs::vm {
+
+Model::Model(std::string root, std::uint64_t root_ino)
+    : root_(std::move(root)), root_ino_(root_ino) {}
+
+std::string Model::check_path(const Edge& edge, std::string_view path) const {
+    std::string real = "/" + edge.name;
+    for (std::uint64_t at = edge.parent; at != root_ino_;) {
+        const auto up = directories_.find(at);
+        if (up == directories_.end()) {
+            return fmt::format("its directory {} is not there", at);
+        }
+        real.insert(0, "/" + up->second.name);
+        at = up->second.parent;
+    }
+    real.insert(0, root_);
+    return real == path ? "" : fmt::format("its path is {}, must be {}", path, real);
+}
+
+std::string Model::add(const EventView& event, bool directory) {
+    const Edge edge{event.event().parent_ino, std::string(event.name())};
+    if (!edges_.emplace(edge, event.event().ino).second) {
+        return "the name exists already";
+    }
+    if (directory && !directories_.emplace(event.event().ino, edge).second) {
+        return "the directory exists already";
+    }
+    return check_path(edge, event.path);
+}
+
+std::string Model::remove(const EventView& event) {
+    const Edge edge{event.event().parent_ino, std::string(event.name())};
+    const auto at = edges_.find(edge);
+    if (at == edges_.end() || at->second != event.event().ino) {
+        return "the name does not exist, or is another object's";
+    }
+    std::string wrong = check_path(edge, event.path);
+    edges_.erase(at);
+    directories_.erase(event.event().ino);
+    return wrong;
+}
+
+std::string Model::rename(const EventView& event) {
+    const vx_event& e = event.event();
+    const vx_rename& r = *event.rename();
+    const Edge from{r.old_parent_ino, std::string(event.name2())};
+    const Edge to{e.parent_ino, std::string(event.name())};
+    const auto old = edges_.find(from);
+    if (old == edges_.end() || old->second != e.ino) {
+        return "the old name does not exist, or is another object's";
+    }
+    if (std::string wrong = check_path(from, event.old_path); !wrong.empty()) {
+        return "old name: " + wrong;
+    }
+    edges_.erase(old);
+    const auto target = edges_.find(to);
+    const bool replaced = (e.flags & VX_F_REPLACED) != 0;
+    if (replaced != (target != edges_.end()) || (replaced && target->second != r.target_ino)) {
+        return "what it replaces is not what is there";
+    }
+    edges_[to] = e.ino;
+    if ((e.flags & VX_F_DIRECTORY) != 0) {
+        directories_[e.ino] = to;
+    }
+    return check_path(to, event.path);
+}
+
+std::string Model::touch(const EventView& event) const {
+    const Edge edge{event.event().parent_ino, std::string(event.name())};
+    const auto at = edges_.find(edge);
+    if (at == edges_.end() || at->second != event.event().ino) {
+        return "the object does not have this name now";
+    }
+    return check_path(edge, event.path);
+}
+
+std::string Model::apply(const EventView& event) {
+    switch (event.op()) {
+        case VX_OP_FILE_CREATE:
+        case VX_OP_SYMLINK_CREATE:
+        case VX_OP_HARDLINK_CREATE:
+            return add(event, false);
+        case VX_OP_DIR_CREATE:
+            return add(event, true);
+        case VX_OP_FILE_DELETE:
+        case VX_OP_DIR_DELETE:
+            return remove(event);
+        case VX_OP_FILE_RENAME:
+            return rename(event);
+        default:
+            return touch(event);
+    }
+}
+
+std::vector<std::string> Model::compare_with_disk() const {
+    constexpr std::size_t kFew = 10;
+    std::vector<std::string> wrong;
+    std::size_t found = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
+        struct stat here {};
+        struct stat up {};
+        ::lstat(entry.path().c_str(), &here);
+        ::lstat(entry.path().parent_path().c_str(), &up);
+        ++found;
+        const auto at = edges_.find({up.st_ino, entry.path().filename().string()});
+        if ((at == edges_.end() || at->second != here.st_ino) && wrong.size() < kFew) {
+            wrong.push_back(entry.path().string() + " is on the disk only");
+        }
+    }
+    if (found != edges_.size()) {
+        wrong.push_back(fmt::format("{} names on the disk, {} in the model", found, edges_.size()));
+    }
+    return wrong;
+}
+
+}  // namespace vexfs::vm

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model of a directory tree that lives on events alone. Every event must be possible in the state
+// that those before it have left: then the order is right for every object and every name. In the
+// end the model must be the tree.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "vexfs/event.hpp"
+
+namespace vexfs::vm {
+
+class Model {
+  public:
+    // `root`: the directory's path; the model begins with it, empty.
+    Model(std::string root, std::uint64_t root_ino);
+
+    // Returns what is wrong with it; empty: nothing.
+    std::string apply(const EventView& event);
+
+    // Differences to the real tree, at most a few.
+    std::vector<std::string> compare_with_disk() const;
+    [[nodiscard]] std::size_t size() const { return edges_.size(); }
+
+  private:
+    struct Edge {
+        std::uint64_t parent = 0;
+        std::string name;
+        bool operator==(const Edge&) const = default;
+    };
+    struct EdgeHash {
+        std::size_t operator()(const Edge& e) const {
+            return std::hash<std::string>()(e.name) ^ (e.parent * 0x9e3779b97f4a7c15ull);
+        }
+    };
+
+    std::string add(const EventView& event, bool directory);
+    std::string remove(const EventView& event);
+    std::string rename(const EventView& event);
+    std::string touch(const EventView& event) const;
+    std::string check_path(const Edge& edge, std::string_view path) const;
+
+    std::string root_;
+    std::uint64_t root_ino_;
+    std::unordered_map<Edge, std::uint64_t, EdgeHash> edges_;
+    std::unordered_map<std::uint64_t, Edge> directories_;  // where each is
+};
+
+}  // namespace vexfs::vm
