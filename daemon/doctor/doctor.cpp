@@ -222,14 +222,14 @@ void Examination::check_daemon() {
     }
 }
 
-// One line an operation, in a table whose head has a column "lost".
-std::vector<std::pair<std::string, std::uint64_t>> lost_column(const std::string& text) {
+// One line an operation, in tables whose head has a column for each cause of loss ("lost...").
+std::vector<std::pair<std::string, std::uint64_t>> lost_columns(const std::string& text) {
     std::vector<std::pair<std::string, std::uint64_t>> lost;
     std::set<std::string> operations;
     for (unsigned op = 0; op < VX_OP_SLOTS; ++op) {
         operations.insert(vx_op_name(op));
     }
-    std::ptrdiff_t column = -1;
+    std::vector<std::size_t> columns;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         std::vector<std::string> words;
@@ -237,12 +237,22 @@ std::vector<std::pair<std::string, std::uint64_t>> lost_column(const std::string
         for (std::string word; split >> word;) {
             words.push_back(word);
         }
-        const auto head = std::find(words.begin(), words.end(), "lost");
-        if (head != words.end() && words.size() > 2) {
-            column = head - words.begin();
-        } else if (column > 0 && std::ssize(words) > column && operations.contains(words[0])) {
-            const auto count =
-                std::strtoull(words[static_cast<std::size_t>(column)].c_str(), nullptr, 10);
+        if (words.size() < 3) {
+            continue;
+        }
+        if (words[0] == "op") {
+            columns.clear();
+            for (std::size_t i = 1; i < words.size(); ++i) {
+                if (words[i].starts_with("lost")) {
+                    columns.push_back(i);
+                }
+            }
+        } else if (operations.contains(words[0])) {
+            std::uint64_t count = 0;
+            for (const std::size_t column : columns) {
+                count +=
+                    column < words.size() ? std::strtoull(words[column].c_str(), nullptr, 10) : 0;
+            }
             if (count > 0) {
                 lost.emplace_back(words[0], count);
             }
@@ -258,7 +268,7 @@ void Examination::check_loss() {
     }
     std::uint64_t sum = 0;
     std::string list;
-    for (const auto& [operation, count] : lost_column(*text)) {
+    for (const auto& [operation, count] : lost_columns(*text)) {
         sum += count;
         list += (list.empty() ? "" : ", ") + operation + " " + std::to_string(count);
     }

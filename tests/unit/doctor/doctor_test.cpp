@@ -176,8 +176,13 @@ TEST_CASE("doctor: the daemon is not running, dead, stuck or degraded") {
 TEST_CASE("doctor: events were lost, by operation") {
     const FakeSystem system;
     system.put("/sys/kernel/debug/vexfs/stats",
-               "operation seen filtered emitted lost\nFileOpen 5 1 4 0\nFileWrite 9 0 2 7\n"
-               "FileRename 2 0 0 2\n");
+               "channel 1  pid 131  comm vexfsd\n"
+               "  op          seen  filtered  emitted  lost_no_room  lost_other  pushed\n"
+               "  FileOpen       5         1        4             0           0       4\n"
+               "  FileWrite      9         0        2             6           1       2\n"
+               "channel 2  pid 132  comm other\n"
+               "  op          seen  filtered  emitted  lost_no_room  lost_other  pushed\n"
+               "  FileRename     2         0        0             2           0       0\n");
     CHECK(system.find("loss").severity == Severity::warning);
     CHECK(system.find("loss").message.find("lost 9 events (FileWrite 7, FileRename 2)") !=
           std::string::npos);
