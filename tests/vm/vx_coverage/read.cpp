@@ -67,6 +67,18 @@ void copy_range(Scene& s) {
     s.want(VX_OP_FILE_WRITE, "g");
 }
 
+// The kernel copies it in many parts.
+void copy_much(Scene& s) {
+    constexpr std::size_t kMuch = std::size_t{1} << 20U;
+    const int from = s.make("f", kMuch);
+    const int to = s.make("g");
+    s.begin();
+    const ssize_t n = s.ok(::copy_file_range(from, nullptr, to, nullptr, kMuch, 0), "copy");
+    s.ok(n == kMuch ? 0 : -1, "copy_file_range of all at once");
+    s.want(VX_OP_FILE_READ, "f");
+    s.want(VX_OP_FILE_WRITE, "g");
+}
+
 void splice_in(Scene& s) {
     const int fd = s.make("f", kSize);
     const auto ends = make_pipe(s);
@@ -137,6 +149,7 @@ constexpr Case kCases[] = {
     {"read/sendfile to a socket", sendfile_socket},
     {"read/splice", splice_in},
     {"read/copy_file_range", copy_range},
+    {"read/copy_file_range of a megabyte", copy_much},
     {"read/after the name is gone",
      [](Scene& s) {
          const int fd = s.make("f", kSize);

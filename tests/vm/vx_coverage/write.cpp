@@ -39,11 +39,12 @@ void allocated(Scene& s, int mode, off_t from, off_t bytes) {
     s.want(VX_OP_FILE_WRITE, "f");
 }
 
-void sendfile_in(Scene& s) {
-    const int from = s.make("f", kSize);
+void sendfile_in(Scene& s, std::size_t bytes) {
+    const int from = s.make("f", bytes);
     const int to = s.make("g");
     s.begin();
-    s.ok(::sendfile(to, from, nullptr, kSize), "sendfile");
+    const ssize_t n = s.ok(::sendfile(to, from, nullptr, bytes), "sendfile");
+    s.ok(n == static_cast<ssize_t>(bytes) ? 0 : -1, "sendfile of all at once");
     s.want(VX_OP_FILE_READ, "f");
     s.want(VX_OP_FILE_WRITE, "g");
 }
@@ -122,7 +123,8 @@ constexpr Case kCases[] = {
          s.ok(::pwritev2(fd, &part, 1, 10, RWF_APPEND), "pwritev2");
          s.want(VX_OP_FILE_WRITE, "f");
      }},
-    {"write/sendfile", sendfile_in},
+    {"write/sendfile", [](Scene& s) { sendfile_in(s, kSize); }},
+    {"write/sendfile of a megabyte", [](Scene& s) { sendfile_in(s, std::size_t{1} << 20U); }},
     {"write/splice", splice_out},
     {"write/of nothing",
      [](Scene& s) {
