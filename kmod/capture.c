@@ -43,7 +43,7 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 {
 	struct fsnotify_mark *mark = fsnotify_iter_sb_mark(iter_info);
 	struct vx_super *s;
-	struct vx_fact f;
+	struct vx_fact f VX_UNINIT;
 	unsigned int op;
 
 	if (unlikely(!mark || vx_inject_is_mine()))

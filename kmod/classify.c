@@ -54,13 +54,15 @@ static unsigned int renamed(struct vx_fact *f, struct dentry *moved, struct inod
 	if (!moved)
 		return VX_OP_NONE;
 	/* Both directories are locked: the dentry stays where it has just been put. */
-	f->dir = d_inode(moved->d_parent);
-	f->name = &moved->d_name;
-	f->old_dir = dir;
-	f->old_name = name;
-	f->target = NULL;
-	f->cookie = 0;
-	f->flags = kind_flags(f->inode ? f->inode->i_mode : 0);
+	*f = (struct vx_fact){
+		.inode = f->inode,
+		.dir = d_inode(moved->d_parent),
+		.name = &moved->d_name,
+		.flags = kind_flags(f->inode ? f->inode->i_mode : 0),
+		.more = true,
+		.old_dir = dir,
+		.old_name = name,
+	};
 	return VX_OP_FILE_RENAME;
 }
 
@@ -94,16 +96,8 @@ unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data
 	f->dentry = NULL;
 	f->dir = dir;
 	f->name = name;
-	f->name2 = NULL;
-	f->name2_len = 0;
 	f->flags = 0;
-	f->offset = 0;
-	f->length = 0;
-	f->copy = NULL;
-	f->parent_ino = 0;
-	f->parent_gen = 0;
-	f->elsewhere = false;
-	f->old_dir = NULL;
+	f->more = false;
 	if (mask & FS_RENAME)
 		return renamed(f, fsnotify_data_dentry(data, data_type), dir, name);
 	if (mask & (FS_CREATE | FS_DELETE)) {

@@ -70,8 +70,8 @@ static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigne
 {
 	struct vx_ring *r = &s->channel->ring;
 	const struct inode *inode = d_inode_rcu(dir);
-	struct vx_place place;
-	struct vx_slot slot;
+	struct vx_place place VX_UNINIT;
+	struct vx_slot slot VX_UNINIT;
 	struct vx_dir *rec;
 
 	if (!inode)
@@ -82,7 +82,7 @@ static struct dentry *announce_one(struct vx_super *s, unsigned int cpu, unsigne
 	rec = vx_ring_begin_dir(r, cpu, cls, now_ns, &slot);
 	if (!rec)
 		return ERR_PTR(-ENOSPC);
-	vx_place_read(dir, &place, (char *)(rec + 1));
+	vx_place_read(dir, &place, (u64 *)(rec + 1));
 	if (place.parent == dir)
 		place.len = 0;
 	/* A parent that is just being torn down by a rename: say nothing rather than half. */
@@ -131,14 +131,14 @@ static bool announce_batch(struct vx_super *s, unsigned int cpu, unsigned int cl
 
 		if (IS_ERR(parent))
 			break;
-		key = vx_dirs_key(s, d, inode->i_ino, inode->i_generation);
+		key = vx_dirs_key(s, inode->i_ino, inode->i_generation);
 		WRITE_ONCE(*vx_dirs_slot(d, key), key);
 		if (!parent || known(s, d, parent))
 			return true;
 		dir = parent;
 	}
 	if (n)
-		d->epoch++;
+		memset(d, 0, sizeof(*d));
 	return false;
 }
 
@@ -170,7 +170,7 @@ void vx_dirs_created(struct vx_super *s, unsigned int cpu, const struct vx_fact 
 		return;
 	for (cls = 0; cls < VX_CLASSES; cls++) {
 		struct vx_dirs *d = vx_dirs_of(s, cpu, cls);
-		const u64 key = vx_dirs_key(s, d, f->inode->i_ino, f->inode->i_generation);
+		const u64 key = vx_dirs_key(s, f->inode->i_ino, f->inode->i_generation);
 
 		WRITE_ONCE(*vx_dirs_slot(d, key), key);
 	}
@@ -184,7 +184,7 @@ void vx_dirs_deleted(struct vx_super *s, const struct vx_fact *f)
 		return;
 	for (i = 0; i < s->channel->ring.n * VX_CLASSES; i++) {
 		struct vx_dirs *d = &s->channel->dirs[i];
-		const u64 key = vx_dirs_key(s, d, f->inode->i_ino, 0);
+		const u64 key = vx_dirs_key(s, f->inode->i_ino, 0);
 		u64 *slot = vx_dirs_slot(d, key);
 
 		/*

@@ -32,7 +32,6 @@
 #define VX_DIRS_DEPTH 8192
 
 struct vx_dirs {
-	u64 epoch;              /* of this cache; changed by its CPU only */
 	u64 key[1 << VX_DIRS_BITS];
 };
 
@@ -40,13 +39,11 @@ struct vx_dirs {
 struct vx_dirs *vx_dirs_alloc(unsigned int n);
 void vx_dirs_free(struct vx_dirs *dirs);
 
-static inline u64 vx_dirs_key(const struct vx_super *s, const struct vx_dirs *d, u64 ino, u32 gen)
+static inline u64 vx_dirs_key(const struct vx_super *s, u64 ino, u32 gen)
 {
-	u64 h = (ino + s->dir_salt) * 0x9e3779b97f4a7c15ull;
+	u64 h = ino * 0x9e3779b97f4a7c15ull + (u64)atomic64_read(&s->dir_salt);
 
-	h ^= h >> 32;
-	h += (u64)atomic64_read(&s->dir_epoch) + (d->epoch << 32);
-	h = (h ^ gen) * 0xd6e8feb86659fd93ull;
+	h = (h ^ (h >> 32) ^ gen) * 0xd6e8feb86659fd93ull;
 	return (h ^ (h >> 32)) | 1;
 }
 
@@ -63,7 +60,7 @@ static inline struct vx_dirs *vx_dirs_of(const struct vx_super *s, unsigned int 
 
 static inline bool vx_dirs_known(const struct vx_super *s, struct vx_dirs *d, u64 ino, u32 gen)
 {
-	const u64 key = vx_dirs_key(s, d, ino, gen);
+	const u64 key = vx_dirs_key(s, ino, gen);
 
 	return READ_ONCE(*vx_dirs_slot(d, key)) == key;
 }
@@ -98,7 +95,7 @@ void vx_dirs_created(struct vx_super *s, unsigned int cpu, const struct vx_fact 
 /* A directory of @s was moved, and the reader will not know. */
 static inline void vx_dirs_moved_unseen(struct vx_super *s)
 {
-	atomic64_inc(&s->dir_epoch);
+	atomic64_add(0x2545f4914f6cdd1dull, &s->dir_salt);
 }
 
 /* A directory was deleted: where its number can mean another one soon, no cache may know it. */

@@ -42,20 +42,20 @@ static inline void vx_object_read(struct vx_object *o, const struct inode *inode
  */
 struct vx_fact {
 	struct inode *inode;          /* the object; NULL: what is known of it is in copy */
-	const struct vx_object *copy;
 	struct dentry *dentry;
 	struct inode *dir;
 	const struct qstr *name;
-	const char *name2;            /* symlink target, "type:source" */
-	u32 name2_len;
 	u32 flags;                    /* VX_F_* */
-	u64 offset;
-	u64 length;
+	bool more;                    /* what follows is set; otherwise it is not there */
+	bool elsewhere;               /* not in the watched file system but in the one with fsid, which may be 0 */
+	u64 fsid;
+	const struct vx_object *copy;
 	u64 parent_ino;               /* where neither dir nor dentry is there any more */
 	u32 parent_gen;
-	/* not in the watched file system but in the one with fsid, which may be 0 */
-	bool elsewhere;
-	u64 fsid;
+	u32 name2_len;
+	const char *name2;            /* symlink target, "type:source" */
+	u64 offset;
+	u64 length;
 	/* FileRename */
 	struct inode *old_dir;
 	const struct qstr *old_name;

@@ -39,19 +39,16 @@ static bool place_passes(const struct vx_watch *w, const struct vx_fact *f)
 	if (f->dir && below(w, vx_place_dir(f->dir)))
 		return true;
 	/* A rename out of the subtree belongs to it as well. */
-	return f->old_dir && f->old_dir != f->dir && below(w, vx_place_dir(f->old_dir));
+	return f->more && f->old_dir && f->old_dir != f->dir && below(w, vx_place_dir(f->old_dir));
 }
 
 bool vx_filter(const struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
 	const struct vx_watch *w;
 
-	list_for_each_entry_rcu(w, &s->watches, node) {
-		if (!((w->ops >> op) & 1))
-			continue;
-		if (likely(!w->flags) || (task_passes(w) && place_passes(w, f)))
+	list_for_each_entry_rcu(w, &s->watches, node)
+		if (((w->ops >> op) & 1) && task_passes(w) && place_passes(w, f))
 			return true;
-	}
 	return false;
 }
 

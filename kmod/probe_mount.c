@@ -97,11 +97,11 @@ static u32 mount_flags(unsigned long flags)
 static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct mount_call *c = (const struct mount_call *)ri->data;
-	struct vx_fact f = { .flags = mount_flags(c->flags), .offset = c->flags };
+	struct vx_fact f = { .flags = mount_flags(c->flags), .more = true, .offset = c->flags };
 	struct dentry *at = c->path->dentry;
 	const struct super_block *mounted = NULL;
 	struct vfsmount *parent;
-	char source[SOURCE_MAX];
+	char source[SOURCE_MAX] VX_UNINIT;
 
 	if ((int)regs_return_value(regs))
 		return 0;
@@ -146,8 +146,8 @@ static int move_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct move_call *c = (const struct move_call *)ri->data;
 	const struct super_block *mounted = c->from->dentry->d_sb;
-	struct vx_fact f = { .flags = c->attached ? VX_F_MOVE : 0 };
-	char source[SOURCE_MAX];
+	struct vx_fact f = { .flags = c->attached ? VX_F_MOVE : 0, .more = true };
+	char source[SOURCE_MAX] VX_UNINIT;
 
 	if ((int)regs_return_value(regs))
 		return 0;
@@ -181,7 +181,7 @@ struct umount_call {
 	struct vx_place place;
 	int flags;
 	u32 chain_len;                      /* 0: too long, or nobody to be told */
-	char name[NAME_MAX + 1];
+	u64 name[VX_PLACE_NAME / 8];
 	char chain[CHAIN_BYTES] __aligned(8);
 };
 
@@ -196,7 +196,7 @@ static u32 copy_chain(struct dentry *dir, char *chain)
 
 		if (!inode || used + sizeof(*l) + NAME_MAX + 1 > CHAIN_BYTES)
 			return 0;
-		vx_place_read(dir, &place, (char *)(l + 1));
+		vx_place_read(dir, &place, (u64 *)(l + 1));
 		l->ino = inode->i_ino;
 		l->gen = inode->i_generation;
 		l->len = place.parent == dir ? 0 : place.len;
@@ -268,8 +268,9 @@ static void announce_chain(const struct umount_call *c)
 static int umount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct umount_call *c = (const struct umount_call *)ri->data;
-	const struct qstr name = QSTR_INIT(c->name, c->place.len);
+	const struct qstr name = QSTR_INIT((const char *)c->name, c->place.len);
 	struct vx_fact f = {
+		.more = true,
 		.copy = &c->point,
 		.parent_ino = c->place.ino,
 		.parent_gen = c->place.gen,

@@ -85,8 +85,17 @@ void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link)
 		 * inode.
 		 */
 		f->name2 = f->inode ? READ_ONCE(f->inode->i_link) : NULL;
-	if (f->name2)
-		f->name2_len = strnlen(f->name2, VX_NAME2_MAX);
+	if (!n.link)
+		return;
+	*f = (struct vx_fact){
+		.inode = f->inode,
+		.dir = f->dir,
+		.name = f->name,
+		.flags = f->flags,
+		.more = true,
+		.name2 = n.link,
+		.name2_len = strnlen(n.link, VX_NAME2_MAX),
+	};
 }
 
 static struct vx_entryprobe on_rename = { .symbol = "vfs_rename", .enter = rename_enter };

@@ -72,6 +72,7 @@ static void report_file(const struct range_call *c, struct file *file)
 	struct dentry *dentry = file->f_path.dentry;
 	const struct vx_fact f = {
 		.inode = d_inode(dentry),
+		.more = true,
 		.dentry = dentry,
 		.flags =
 			(c->datasync ? VX_F_DATASYNC : 0) | (d_is_dir(dentry) ? VX_F_DIRECTORY : 0),
@@ -191,7 +192,7 @@ NOKPROBE_SYMBOL(fs_enter_ia32);
 static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct fs_call *c = (const struct fs_call *)ri->data;
-	struct vx_fact f = { .flags = VX_F_SYNC_FS };
+	struct vx_fact f = { .flags = VX_F_SYNC_FS, .more = true };
 	struct vx_super *s;
 
 	if ((int)regs_return_value(regs))
@@ -215,7 +216,7 @@ NOKPROBE_SYMBOL(fs_leave);
 /* One event for each channel that wants Sync anywhere. */
 static int all_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	const struct vx_fact f = { .flags = VX_F_SYNC_ALL, .elsewhere = true };
+	const struct vx_fact f = { .flags = VX_F_SYNC_ALL, .more = true, .elsewhere = true };
 	struct vx_channel *ch;
 	struct vx_super *s;
 

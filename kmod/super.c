@@ -142,7 +142,7 @@ static int nudge(struct vx_super *s)
 	return err;
 }
 
-int vx_super_want(struct vx_super *s, u64 wanted)
+int vx_super_want(struct vx_super *s, u64 wanted, u64 unfiltered)
 {
 	const u32 mask = vx_capture_mask(wanted);
 	int err = 0;
@@ -157,6 +157,7 @@ int vx_super_want(struct vx_super *s, u64 wanted)
 		err = nudge(s);
 	}
 	mutex_unlock(&s->alive);
+	WRITE_ONCE(s->ops_unfiltered, unfiltered);
 	WRITE_ONCE(s->ops, wanted);
 	return err;
 }
@@ -180,7 +181,7 @@ static void describe(struct vx_super *s, struct super_block *sb)
 	s->sb = sb;
 	s->dev = new_encode_dev(sb->s_dev);
 	vx_object_read(&s->root, d_inode(sb->s_root));
-	s->dir_salt = hash_64(s->fsid ^ s->dev, 64);
+	atomic64_set(&s->dir_salt, hash_64(s->fsid ^ s->dev, 64));
 	strscpy(s->name, sb->s_id, sizeof(s->name));
 	strscpy(s->type, sb->s_type->name, sizeof(s->type));
 }

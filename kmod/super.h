@@ -26,9 +26,9 @@ struct vx_super {
 	struct vx_channel *channel;
 	struct super_block *sb;     /* compared by probes; NULL once it is gone [alive] */
 	u64 ops;                    /* union of the watches' */
+	u64 ops_unfiltered;         /* of those that filter nothing: these operations always pass */
 	u64 fsid;                   /* what events carry */
-	u64 dir_salt;               /* dirs.h */
-	atomic64_t dir_epoch;
+	atomic64_t dir_salt;        /* dirs.h; another one is another epoch */
 	/* struct vx_watch; changed under channel->lock and alive, read under RCU */
 	struct list_head watches;
 
@@ -55,7 +55,7 @@ struct vx_super *vx_super_get(struct vx_channel *ch, const struct path *path);
  * Makes fsnotify deliver what @ops need, from now on. 0 or -ENOMEM, -ENOENT when the super block is
  * gone.
  */
-int vx_super_want(struct vx_super *s, u64 ops);
+int vx_super_want(struct vx_super *s, u64 ops, u64 ops_unfiltered);
 /* Takes it off; under ch->lock. It is freed when the last hook has left it. */
 void vx_super_put(struct vx_super *s);
 

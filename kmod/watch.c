@@ -40,14 +40,16 @@ static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a
 	return w;
 }
 
-static u64 union_of(const struct vx_super *s)
+static int want_union(struct vx_super *s)
 {
 	const struct vx_watch *w;
-	u64 ops = 0;
+	u64 ops = 0, unfiltered = 0;
 
-	list_for_each_entry(w, &s->watches, node)
+	list_for_each_entry(w, &s->watches, node) {
 		ops |= w->ops;
-	return ops;
+		unfiltered |= w->flags ? 0 : w->ops;
+	}
+	return vx_super_want(s, ops, unfiltered);
 }
 
 /*
@@ -84,10 +86,10 @@ static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add
 	mutex_unlock(&s->alive);
 	ch->watches++;
 	/* Last: what arrives from here on finds the watch. */
-	err = vx_super_want(s, union_of(s));
+	err = want_union(s);
 	if (err) {
 		take_off(s, w);
-		vx_super_want(s, union_of(s));
+		want_union(s);
 		return err;
 	}
 	a->watch = w->id;
@@ -152,7 +154,7 @@ static void remove_one(struct vx_super *s, struct vx_watch *w)
 		vx_super_put(s);
 	else
 		/* Without memory it stays wider than need be: what arrives is filtered. */
-		vx_super_want(s, union_of(s));
+		want_union(s);
 }
 
 int vx_watch_remove(struct vx_channel *ch, u64 id)

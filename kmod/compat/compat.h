@@ -26,6 +26,16 @@
 #include <linux/fsnotify_backend.h>
 #include <linux/mm.h>
 
+/*
+ * For locals of the hot path that are filled before they are read: hardened kernels zero every local otherwise, and a
+ * name's buffer costs more to zero than the rest of the record to write.
+ */
+#if __has_attribute(__uninitialized__)
+#define VX_UNINIT __attribute__((__uninitialized__))
+#else
+#define VX_UNINIT
+#endif
+
 /* Puts @mark on @sb. Newer kernels take the object itself, older ones where its connector hangs. */
 static inline int vx_add_sb_mark(struct fsnotify_mark *mark, struct super_block *sb)
 {
