@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace vexfs::journal {
 
@@ -134,6 +135,13 @@ bool SegmentReader::resync(std::uint64_t from) {
         }
         const EntryHeader* entry = codec_.entry_at(bytes);
         if (entry != nullptr && entry->seq >= from) {
+            // Entries are written in order, so the one at the start is whole by now, if it only was
+            // being written when it was looked at. What is in the buffer of it may be old.
+            const std::uint64_t found = std::exchange(position_, start);
+            buffer_len_ = 0;
+            if (peek() == nullptr) {
+                position_ = found;
+            }
             return true;
         }
     }

@@ -34,8 +34,9 @@ class SegmentReader {
     // Moves behind the entry that peek() returned.
     void advance(const EntryHeader& entry) { position_ += entry.len; }
 
-    // Looks for the next whole entry behind the position whose number is at least `from`, and moves
-    // there. False: there is none, and the position is what it was.
+    // There is no whole entry at the position: looks for the next one behind it whose number is at
+    // least `from`, and moves there; or stays where it is when the one here has become whole in the
+    // meantime. False: there is none, and the position is what it was.
     bool resync(std::uint64_t from);
 
     [[nodiscard]] std::uint64_t position() const { return position_; }

@@ -38,7 +38,8 @@ Status PushRing::add(const vx_event& event, const PushUnit& unit) {
     std::memcpy(at, &entry, sizeof(entry));
     std::memcpy(at + sizeof(entry), &event, event.rec.len);
     tail_ += len;
-    ops_[waiting_++] = event.rec.op;
+    ops_[waiting_] = event.rec.op;
+    uop_masks_[waiting_++] = unit.uop_mask;
     return {};
 }
 
@@ -74,6 +75,9 @@ void PushRing::collect(std::uint32_t handled) {
         if (result.result == 0) {
             counters_.pushed++;
             counters_.by_op[ops_[i]]++;
+            for (std::uint32_t mask = uop_masks_[i]; mask != 0; mask &= mask - 1) {
+                counters_.by_uop[static_cast<unsigned>(std::countr_zero(mask))]++;
+            }
             counters_.receivers += result.receivers;
         } else {
             counters_.failed++;

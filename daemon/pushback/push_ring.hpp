@@ -26,6 +26,8 @@ struct PushCounters {
     std::uint64_t receivers = 0;  // deliveries to other channels
     int last_error = 0;           // a positive errno
     std::array<std::uint64_t, VX_OP_COUNT> by_op{};  // of `pushed`, by kernel operation
+    // of `pushed`, by userspace operation: every one of the unit's counts once, as in vx_stats
+    std::array<std::uint64_t, VX_UOP_COUNT> by_uop{};
 };
 
 // What is pushed along with an event record.
@@ -64,6 +66,7 @@ class PushRing {
     std::uint64_t handled_ = 0;    // entries since the channel was made
     std::uint32_t waiting_ = 0;
     std::array<std::uint16_t, VX_PUSH_BATCH_MAX> ops_{};  // of the waiting ones
+    std::array<std::uint32_t, VX_PUSH_BATCH_MAX> uop_masks_{};
     PushCounters counters_;
 };
 

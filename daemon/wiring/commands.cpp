@@ -143,9 +143,13 @@ void Commands::stats(const Json&, const Reply& reply) {
     }
     Json user_ops = Json::array();
     for (unsigned uop = 0; uop < VX_UOP_COUNT; uop++) {
-        user_ops.push_back({{"op", vx_uop_name(uop)},
-                            {"received", c.by_uop[uop]},
-                            {"pushed", kernel.pushed_uop[uop]}});
+        Json row = {{"op", vx_uop_name(uop)}, {"received", c.by_uop[uop]}};
+        if (daemon_.channel_) {
+            // Once for each unit that it is in, while a unit can hold it twice (a symlink's edges).
+            row["pushed"] = daemon_.push_->counters().by_uop[uop];
+            row["kernel_pushed"] = kernel.pushed_uop[uop];
+        }
+        user_ops.push_back(std::move(row));
     }
     reply.done({{"ops", ops}, {"user_ops", user_ops}});
 }

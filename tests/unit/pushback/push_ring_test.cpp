@@ -131,6 +131,23 @@ TEST_CASE("what a failing call did not handle is failed, and the ring goes on") 
     CHECK(ring.counters().pushed == 5);
 }
 
+TEST_CASE("every userspace operation of a unit is counted once, and none of a bad entry") {
+    Kernel kernel;
+    kernel.bad = 1;
+    PushRing ring(kernel.area,
+                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    const Record record(VX_OP_FILE_CREATE);
+    const std::uint32_t unit =
+        1U << VX_UOP_GRAPH_NODE_CREATE | 1U << VX_UOP_VECTOR_INDEX_REBUILD;
+    REQUIRE(ring.add(record.event(), {.uop_mask = unit, .user_data = 0}).ok());
+    REQUIRE(ring.add(record.event(), {.uop_mask = unit, .user_data = 1}).ok());
+    REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = 2}).ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(ring.counters().by_uop[VX_UOP_GRAPH_NODE_CREATE] == 2);
+    CHECK(ring.counters().by_uop[VX_UOP_VECTOR_INDEX_REBUILD] == 1);
+    CHECK(ring.counters().by_uop[VX_UOP_GRAPH_EDGE_CREATE] == 0);
+}
+
 TEST_CASE("an entry without a userspace operation is refused") {
     Kernel kernel;
     PushRing ring(kernel.area,
