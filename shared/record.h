@@ -70,7 +70,7 @@ static inline __u32 vx_event_strings(struct vx_event *e, const char *name, __u32
 
 	/* The last word first: whatever the names do not cover of it is then zero. */
 	if (name_len + name2_len)
-		*(__u64 *)((char *)e + len - 8) = 0;
+		memset((char *)e + len - 8, 0, 8);
 	if (name_len)
 		memcpy(at, name, name_len);
 	if (name2_len)
