@@ -159,7 +159,8 @@ static inline void fill_task(struct vx_event *e)
 	memcpy(e->comm, task->comm, VX_COMM_LEN);
 }
 
-static u32 build_rename(struct vx_event *e, const struct vx_fact *f, const struct where *w, u32 flags)
+static u32 build_rename(struct vx_event *e, const struct vx_fact *f, const struct where *w,
+			u32 flags)
 {
 	struct vx_rename *r = vx_event_rename(e);
 	const struct inode *target = f->target;

@@ -47,8 +47,8 @@ struct vx_fact {
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
 	bool more;                    /* what follows is set; otherwise it is not there */
-	bool elsewhere;               /* not in the watched file system but in the one with fsid, which may be 0 */
-	u64 fsid;
+	bool elsewhere;               /* not in the watched file system but in that with fsid */
+	u64 fsid;                     /* may be 0: in none */
 	const struct vx_object *copy;
 	u64 parent_ino;               /* where neither dir nor dentry is there any more */
 	u32 parent_gen;

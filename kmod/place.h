@@ -36,8 +36,8 @@ static inline void vx_place_parent(struct dentry *dentry, struct vx_place *p)
 }
 
 /*
- * Copies @len bytes of a dentry's name to @to, in whole words, the last one zero padded. As the dentry cache does it:
- * its names begin at a word and may be read to the end of their last one.
+ * Copies @len bytes of a dentry's name to @to, in whole words, the last one zero padded. As the
+ * dentry cache does it: its names begin at a word and may be read to the end of their last one.
  */
 static inline void vx_place_copy(u64 *to, const unsigned char *name, u32 len)
 {
@@ -58,9 +58,10 @@ static inline void vx_place_copy(u64 *to, const unsigned char *name, u32 len)
 void vx_place_read_locked(struct dentry *dentry, struct vx_place *p, u64 *name);
 
 /*
- * One try to read without a lock. A name's pointer and length are believed only when d_seq says that they belong
- * together: a short name's bytes with a long name's length would be read past the end. Once they do, the bytes stay
- * allocated (RCU), and a second look says whether they are still the name.
+ * One try to read without a lock. A name's pointer and length are believed only when d_seq says
+ * that they belong together: a short name's bytes with a long name's length would be read past the
+ * end. Once they do, the bytes stay allocated (RCU), and a second look says whether they are still
+ * the name.
  */
 static inline bool vx_place_try(struct dentry *dentry, struct vx_place *p, u64 *name)
 {
@@ -77,8 +78,8 @@ static inline bool vx_place_try(struct dentry *dentry, struct vx_place *p, u64 *
 }
 
 /*
- * Fills @p and writes the name to @name, which has room for VX_PLACE_NAME bytes, zero padded to 8. Both are of one
- * moment: never the old parent with the new name.
+ * Fills @p and writes the name to @name, which has room for VX_PLACE_NAME bytes, zero padded to 8.
+ * Both are of one moment: never the old parent with the new name.
  */
 static inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 *name)
 {
@@ -86,7 +87,10 @@ static inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 
 		vx_place_read_locked(dentry, p, name);
 }
 
-/* The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when none is cached. */
+/*
+ * The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when
+ * none is cached.
+ */
 struct dentry *vx_place_dir(struct inode *dir);
 
 #endif

@@ -169,8 +169,8 @@ static int push_locked(struct vx_channel *ch, struct vx_push_call *call)
 		p->head += len;
 		call->handled++;
 		call->failed += r.result < 0;
-		/* Release: who sees the head sees the results before it. */
 		WRITE_ONCE(h->entries, p->entries);
+		/* Release: pairs with the process's load of head; the results before it are there. */
 		smp_store_release(&h->head, p->head);
 		cond_resched();
 	}

@@ -59,8 +59,8 @@ int vx_super_want(struct vx_super *s, u64 ops, u64 ops_unfiltered);
 /* Takes it off; under ch->lock. It is freed when the last hook has left it. */
 void vx_super_put(struct vx_super *s);
 
-/* Those that watch @sb, for probes: preemption off. The caller compares s->sb. */
 struct hlist_head *vx_super_bucket(const struct super_block *sb);
+/* Those that watch @super_block, for probes: preemption off. */
 #define vx_for_each_super(s, super_block)                                \
 	hlist_for_each_entry_rcu(s, vx_super_bucket(super_block), hash)  \
 		if (READ_ONCE((s)->sb) == (super_block))
