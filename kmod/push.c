@@ -170,7 +170,9 @@ static int push_locked(struct vx_channel *ch, struct vx_push_call *call)
 		call->handled++;
 		call->failed += r.result < 0;
 		WRITE_ONCE(h->entries, p->entries);
-		/* Release: pairs with the process's load of head; the results before it are there. */
+		/*
+		 * Release: pairs with the process's load of head; the results before it are there.
+		 */
 		smp_store_release(&h->head, p->head);
 		cond_resched();
 	}

@@ -27,8 +27,8 @@
 #include <linux/mm.h>
 
 /*
- * For locals of the hot path that are filled before they are read: hardened kernels zero every local otherwise, and a
- * name's buffer costs more to zero than the rest of the record to write.
+ * For locals of the hot path that are filled before they are read: hardened kernels zero every
+ * local otherwise, and a name's buffer costs more to zero than the rest of the record to write.
  */
 #if __has_attribute(__uninitialized__)
 #define VX_UNINIT __attribute__((__uninitialized__))

@@ -34,7 +34,8 @@
 
 #include "abi/ioctl.h"
 
-#define FILES 8         /* the operations go round among them: equal events in a row could be merged */
+/* the operations go round among them: equal events in a row could be merged */
+#define FILES 8
 #define RUNS_MAX 101
 #define COUNT_MAX 3000
 
@@ -66,7 +67,7 @@ static void make_names(void)
 
 	for (kind = 0; kind < KINDS; kind++)
 		for (i = 0; i < COUNT_MAX; i++)
-			snprintf(names[kind][i], sizeof(names[kind][i]), "%s-%05u", prefixes[kind], i);
+                    snprintf(names[kind][i], sizeof(names[kind][i]), "%s-%05u", prefixes[kind], i);
 }
 
 /* --- peers ----------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ inline double ns_per_tick() {
 // Keeps the compiler from leaving out what computes `value`.
 template <class T>
 inline void keep(const T& value) {
-    __asm__ volatile("" : : "r,m"(value) : "memory");
+    __asm__ __volatile__("" : : "r,m"(value) : "memory");
 }
 
 inline void relax() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases of the coverage matrix once more, as a reader of `vexctl tail --json` sees them: through
-the kernel, vexfsd and the journal."""
+"""The cases of the coverage matrix once more, as a reader of `vexctl tail --json` sees them:
+through the kernel, vexfsd and the journal."""
 
 import json
 import os

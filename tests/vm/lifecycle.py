@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load, watch, traffic, unwatch, unload, again and again; and a daemon that is killed in the middle.
+"""Load, watch, traffic, unwatch, unload, again and again; and a daemon that is killed meanwhile.
 
 20 rounds, or $VEXFS_ROUNDS: a number, or "full" for 200."""
 
@@ -104,7 +104,8 @@ def rounds():
         if number == 2:
             before = memory_kib()
     traffic.stop()
-    check(f"{ROUNDS} rounds: load, watch, traffic, unwatch, unload", not wrong, "; ".join(wrong[:3]))
+    check(f"{ROUNDS} rounds: load, watch, traffic, unwatch, unload", not wrong,
+          "; ".join(wrong[:3]))
     check("the traffic went on all the time", traffic.rounds > ROUNDS)
     after = memory_kib()
     # Each channel's memory is more than 10 MiB: one that leaked in each round would be far above.

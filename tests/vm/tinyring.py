@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest rings and a daemon that is stopped in the middle: what its stream says of the loss is
-what the kernel counted, and what happened."""
+"""The smallest rings and a daemon that is stopped in the middle: what its stream says of the loss
+is what the kernel counted, and what happened."""
 
 import os
 import signal

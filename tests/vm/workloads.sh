@@ -97,7 +97,8 @@ work_rsync() {
 
 work_tar() {
     mkdir unpacked && cd unpacked &&
-        tar -C "$VEXFS_ROOT" -cf - shared docs kmod | tar -xf - && tar -cf archive.tar --sort=name --mtime=@1 --owner=0 --group=0 shared docs kmod
+        tar -C "$VEXFS_ROOT" -cf - shared docs kmod | tar -xf - &&
+        tar -cf archive.tar --sort=name --mtime=@1 --owner=0 --group=0 shared docs kmod
 }
 
 run() { # run WHAT DIRECTORY

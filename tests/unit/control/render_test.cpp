@@ -9,7 +9,8 @@ TEST_CASE("render: scalars are aligned, units are shown, sections follow") {
     const Json json = Json::parse(R"({"ok":true,"state":"running","uptime_s":3725,"pid":12345,
         "kmod":{"loaded":true,"version":"0.1.0"},
         "ring":{"size_bytes":4194304,"emit_p99_ns":1250,"lost":0,"flags":["a","b"],"empty":{}},
-        "watches":[{"id":1,"path":"/srv","events":1234567},{"id":12,"path":"/home/x","ops":"all"}]})");
+        "watches":[{"id":1,"path":"/srv","events":1234567},
+                   {"id":12,"path":"/home/x","ops":"all"}]})");
     CHECK(render(json) ==
           "state   running\n"
           "uptime  1 h 02 min\n"
