@@ -48,6 +48,9 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 
 	if (unlikely(!mark || vx_inject_is_mine()))
 		return 0;
+	/* The CPU's sub-rings have one writer at a time only as long as no interrupt writes. */
+	if (WARN_ON_ONCE(!in_task()))
+		return 0;
 	s = container_of(mark, struct vx_super, mark);
 	op = vx_classify(&f, mask, data, data_type, dir, name);
 	if (op == VX_OP_NONE)
@@ -58,9 +61,9 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 		return 0;
 	preempt_disable();
 	if (op == VX_OP_FILE_RENAME)
-		vx_probe_rename_take(&f, fsnotify_data_dentry(data, data_type));
+		vx_probe_rename_read(&f, fsnotify_data_dentry(data, data_type));
 	else if (op == VX_OP_SYMLINK_CREATE)
-		vx_probe_symlink_take(&f, fsnotify_data_dentry(data, data_type));
+		vx_probe_symlink_read(&f, fsnotify_data_dentry(data, data_type));
 	vx_report(s, op, &f);
 	preempt_enable();
 	return 0;

@@ -55,6 +55,7 @@ static inline u32 locate_given(struct where *w, const struct vx_fact *f)
 		w->place.gen = f->parent_gen;
 	}
 	w->place.len = 0;
+	w->name = NULL;
 	if (unlikely(!f->name))
 		return VX_F_NO_NAME;
 	w->place.len = min_t(u32, f->name->len, NAME_MAX);

@@ -64,7 +64,7 @@ void vx_notes_drop(struct vx_notes *t, const void *key)
 	raw_spin_unlock_irqrestore(&b->lock, flags);
 }
 
-bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
+static bool read_note(struct vx_notes *t, const void *key, struct vx_note *n, bool take)
 {
 	struct vx_note_bucket *b = bucket_of(t);
 	struct vx_note *found;
@@ -74,11 +74,21 @@ bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
 	found = find(b, key);
 	if (found) {
 		*n = *found;
-		if (!found->other || found->other == key)
+		if (take)
 			found->task = NULL;
 	}
 	raw_spin_unlock_irqrestore(&b->lock, flags);
 	return found;
+}
+
+bool vx_notes_find(struct vx_notes *t, const void *key, struct vx_note *n)
+{
+	return read_note(t, key, n, false);
+}
+
+bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
+{
+	return read_note(t, key, n, true);
 }
 
 bool vx_notes_has(struct vx_notes *t, const void *key)

@@ -3,11 +3,10 @@
  * Notes from a probe on a function's entry to whatever runs later in the same task: small tables,
  * hashed by task.
  *
- * Nothing takes a note back when a call fails or a probe is stopped, so notes are left behind. They
- * do no harm: a note is found only by its task and one of its two keys, a new note of the task
- * about a key takes the place of the old, and where a bucket is full the oldest goes. What a note
- * points to must be held by the caller of the function that wrote it for as long as the note can be
- * taken.
+ * Nobody takes a note back when a call fails or a probe is stopped, so notes are left behind. They
+ * do no harm: a note is found only by its task and one of its two keys, a new note of the task about
+ * a key takes the place of the old, and where a bucket is full the oldest goes. What a note points to
+ * must be held by the caller of the function that wrote it for as long as somebody can ask for it.
  */
 #ifndef VEXFS_NOTES_H
 #define VEXFS_NOTES_H
@@ -53,10 +52,9 @@ struct vx_notes {
 void vx_notes_write(struct vx_notes *t, struct vx_note *n);
 /* Drops what the current task has about @key. */
 void vx_notes_drop(struct vx_notes *t, const void *key);
-/*
- * Copies the current task's note about @key to @n. It is taken out if @key is the last one that
- * finds it.
- */
+/* Copies the current task's note about @key to @n. */
+bool vx_notes_find(struct vx_notes *t, const void *key, struct vx_note *n);
+/* The same, and takes it out. */
 bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n);
 /* Is there one? */
 bool vx_notes_has(struct vx_notes *t, const void *key);

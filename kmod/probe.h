@@ -80,9 +80,9 @@ u64 vx_probes_missed(void);
  * Completes a FileRename by what the probe on vfs_rename() saw: replaced target, exchange.
  * Preemption off.
  */
-void vx_probe_rename_take(struct vx_fact *f, const struct dentry *moved);
+void vx_probe_rename_read(struct vx_fact *f, const struct dentry *moved);
 /* Completes a SymlinkCreate by the link's target. Preemption off. */
-void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link);
+void vx_probe_symlink_read(struct vx_fact *f, const struct dentry *link);
 
 /* Calls are under way of which the kernel tells not exactly once. */
 extern atomic_t vx_calls_under_way;

@@ -4,8 +4,10 @@
  * exchange) and of a new symlink (its target): probes on the entry of vfs_rename() and
  * vfs_symlink() remember it, and the fsnotify hook that follows in the same task takes it.
  *
- * What a note points to is held by the caller of vfs_rename() or vfs_symlink() until it returns;
- * the hook runs before.
+ * Each channel's hook reads the note, so it stays; the next call of the task about the same dentry
+ * replaces it. What a note points to is held by the caller of vfs_rename() or vfs_symlink() until it
+ * returns, and the hooks run before. Nobody else raises these hooks in a directory that has the inode
+ * operation: so a note that is found is this call's.
  */
 #include <linux/fsnotify_backend.h>
 #include <linux/sched.h>
@@ -14,7 +16,8 @@
 #include "notes.h"
 #include "probe.h"
 
-static VX_NOTES(notes);
+static VX_NOTES(renames);
+static VX_NOTES(symlinks);
 
 static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 {
@@ -23,15 +26,12 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 	const bool exchange = rd->flags & RENAME_EXCHANGE;
 	struct vx_note n;
 
-	if (target == d_inode(rd->old_dentry) ||
+	if (target == d_inode(rd->old_dentry) || !rd->old_dir->i_op->rename ||
 	    !vx_super_watched(rd->old_dentry->d_sb, VX_OP_BIT(VX_OP_FILE_RENAME)))
 		return 0;
-	/*
-	 * A plain rename needs no note, but must not find one that an earlier, failed call has
-	 * left.
-	 */
+	/* A plain rename needs no note, but must not find that of an earlier, failed call. */
 	if (!target) {
-		vx_notes_drop(&notes, rd->old_dentry);
+		vx_notes_drop(&renames, rd->old_dentry);
 		return 0;
 	}
 	n = (struct vx_note){
@@ -40,16 +40,16 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 		.target = exchange ? NULL : target,
 		.cookie = exchange ? fsnotify_get_cookie() : 0,
 	};
-	vx_notes_write(&notes, &n);
+	vx_notes_write(&renames, &n);
 	return 0;
 }
 NOKPROBE_SYMBOL(rename_enter);
 
-void vx_probe_rename_take(struct vx_fact *f, const struct dentry *moved)
+void vx_probe_rename_read(struct vx_fact *f, const struct dentry *moved)
 {
 	struct vx_note n;
 
-	if (!vx_notes_take(&notes, moved, &n))
+	if (!f->old_dir->i_op->rename || !vx_notes_find(&renames, moved, &n))
 		return;
 	f->target = n.target;
 	f->cookie = n.cookie;
@@ -66,26 +66,22 @@ static int symlink_enter(struct kprobe *kp, struct pt_regs *regs)
 	};
 
 	if (vx_super_watched(dentry->d_sb, VX_OP_BIT(VX_OP_SYMLINK_CREATE)))
-		vx_notes_write(&notes, &n);
+		vx_notes_write(&symlinks, &n);
 	return 0;
 }
 NOKPROBE_SYMBOL(symlink_enter);
 
-void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link)
+void vx_probe_symlink_read(struct vx_fact *f, const struct dentry *link)
 {
+	const char *target = NULL;
 	struct vx_note n;
 
-	if (!link)
-		return;
-	if (vx_notes_take(&notes, link, &n) && n.link)
-		f->name2 = n.link;
-	else
-		/*
-		 * Made by the kernel itself: known where the file system keeps the target in the
-		 * inode.
-		 */
-		f->name2 = f->inode ? READ_ONCE(f->inode->i_link) : NULL;
-	if (!n.link)
+	if (link && f->dir->i_op->symlink && vx_notes_find(&symlinks, link, &n))
+		target = n.link;
+	else if (f->inode)
+		/* Made by the kernel itself: some file systems keep the target in the inode. */
+		target = READ_ONCE(f->inode->i_link);
+	if (!target)
 		return;
 	*f = (struct vx_fact){
 		.inode = f->inode,
@@ -93,8 +89,8 @@ void vx_probe_symlink_take(struct vx_fact *f, const struct dentry *link)
 		.name = f->name,
 		.flags = f->flags,
 		.more = true,
-		.name2 = n.link,
-		.name2_len = strnlen(n.link, VX_NAME2_MAX),
+		.name2 = target,
+		.name2_len = strnlen(target, VX_NAME2_MAX),
 	};
 }
 
@@ -109,7 +105,7 @@ static int rename_start(void)
 static void rename_stop(void)
 {
 	vx_entryprobe_stop(&on_rename);
-	vx_notes_clear(&notes);
+	vx_notes_clear(&renames);
 }
 
 static unsigned long rename_missed(void)
@@ -125,7 +121,7 @@ static int symlink_start(void)
 static void symlink_stop(void)
 {
 	vx_entryprobe_stop(&on_symlink);
-	vx_notes_clear(&notes);
+	vx_notes_clear(&symlinks);
 }
 
 static unsigned long symlink_missed(void)
