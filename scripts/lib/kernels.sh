@@ -25,8 +25,6 @@ declare -A KERNEL_MISSING=(
 # Groups of lib/packages.sh that its headers need besides "kmod".
 declare -A KERNEL_NEEDS=([6.12]=btf)
 
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-
 load_kernel() {
     local name=$1 folder
     if [[ -v KERNEL_SUITES[$name] ]]; then
@@ -78,42 +76,19 @@ fetch_kernel() {
     [[ ! -e $folder/env ]] || return 0
     say "fetching kernel $name from Debian's $suite into $folder"
     rm -rf "$part" "$folder"
-    mkdir -p "$part/debs" "$part/lists/partial" "$part/apt"
-    printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$(debian_mirror)" "$suite" >"$part/sources"
-    suite_apt "$part" apt-get update || die "no package lists for $suite; is the network up?"
+    open_suite "$suite" "$part" || die "no package lists for $suite; is the network up?"
     mapfile -t packages < <(kernel_packages "$part")
     [[ ${#packages[@]} -ge 3 ]] || die "$suite has no complete kernel: ${packages[*]:-nothing}"
-    (cd "$part/debs" && suite_apt "$part" apt-get download "${packages[@]}") ||
-        die "could not download ${packages[*]}"
+    unpack_packages "$part" "${packages[@]}" || die "could not download ${packages[*]}"
+    close_suite "$part"
     mv "$part" "$folder"
-    unpack_kernel "$folder"
-    rm -rf "$folder/lists" "$folder/apt" "$folder/debs"
+    settle_kernel "$folder/root"
     KERNEL_NAME=$name
     describe_unpacked "$folder/root"
     declare -p KERNEL_NAME KERNEL_VERSION KERNEL_IMAGE KERNEL_MODULES KERNEL_BUILD |
         sed 's/^declare -- //' >"$folder/env.part"
     mv "$folder/env.part" "$folder/env"
     say "kernel $name is $KERNEL_VERSION"
-}
-
-# The mirror that this machine uses for Debian itself.
-debian_mirror() {
-    local mirror
-    # shellcheck disable=SC2016  # apt's own variables
-    mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-        sed -n 's/^Debian //p' | head -n 1)
-    [[ -n $mirror ]] || die "apt's sources have no Debian mirror"
-    printf '%s\n' "$mirror"
-}
-
-# suite_apt FOLDER COMMAND...: apt with the source list, package lists and cache of FOLDER, so
-# that the host's apt configuration is neither needed nor touched.
-suite_apt() {
-    local folder=$1 command=$2
-    shift 2
-    "$command" -qq -o Dir::Etc::sourcelist="$folder/sources" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::lists="$folder/lists" -o Dir::Cache="$folder/apt" \
-        -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root "$@"
 }
 
 # kernel_packages FOLDER: the image, and the headers with all that they are made of.
@@ -137,15 +112,11 @@ package_depends() {
         sed -n 's/^Depends: //p' | tr , '\n' | sed 's/^ *//; s/ .*//'
 }
 
-unpack_kernel() {
-    local root=$1/root deb version modules
-    mkdir "$root"
-    for deb in "$1"/debs/*.deb; do
-        dpkg -x "$deb" "$root"
-    done
+# What the packages' own scripts would do, and paths that name the place where they would be.
+settle_kernel() {
+    local root=$1 version modules
     modules=$(find "$root" -type d -path '*lib/modules/*' -name '[0-9]*' -prune | head -n 1)
     version=${modules##*/}
-    # What the packages' own scripts would do, and paths that name the place where they would be.
     ln -sfn "$root/usr/src/linux-headers-$version" "$modules/build"
     rm -f "$modules/source"
     sed -i "s|^include /usr/src/|include $root/usr/src/|" \

@@ -127,16 +127,14 @@ serve_host() {
 # machine ACCELERATOR: QEMU's arguments for the bare machine.
 machine() {
     local accelerator=$1
-    QEMU=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
+    QEMU=("${QEMU_PROGRAM[@]}" -nodefaults -no-user-config -display none -no-reboot
         -kernel "$KERNEL_IMAGE" -m "$MEMORY_MIB" -serial "file:$RUN/console"
         -object "memory-backend-memfd,id=memory,size=${MEMORY_MIB}M,share=on"
         -machine "q35,memory-backend=memory")
-    # QEMU 7.2 leaves wrong flags behind cmpxchg16b (kmem_cache_alloc then dies, now and then), so
-    # the emulated CPU is one without it.
     case $accelerator in
     kvm) QEMU+=(-accel kvm -cpu host -smp "$CPUS") ;;
-    tcg) QEMU+=(-accel tcg,thread=multi -cpu max,cx16=off -smp "$CPUS") ;;
-    icount) QEMU+=(-accel tcg,thread=single -cpu max,cx16=off -smp 1 -icount shift=0,sleep=off) ;;
+    tcg) QEMU+=("${QEMU_EMULATION[@]}" -smp "$CPUS") ;;
+    icount) QEMU+=("${QEMU_EMULATION[@]/multi/single}" -smp 1 -icount shift=0,sleep=off) ;;
     esac
     KERNEL_ARGUMENTS="console=ttyS0 loglevel=7 panic=-1 oops=panic printk.devkmsg=on log_buf_len=4M"
     KERNEL_ARGUMENTS+=" tsc=reliable clocksource=tsc mitigations=off random.trust_cpu=on"
