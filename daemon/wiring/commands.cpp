@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "config/name_list.hpp"
 #include "wiring/daemon.hpp"
 
@@ -155,7 +157,21 @@ void Commands::stats(const Json&, const Reply& reply) {
 }
 
 void Commands::sync(const Json& request, const Reply& reply) {
-    daemon_.pipeline_->sync([this, reply](const Status& status) {
+    const auto deadline = std::make_shared<OpId>();
+    const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
+    if (timeout_ms != 0) {
+        Result<OpId> timer = daemon_.loop_->timer(timeout_ms * 1'000'000, [reply](int) {
+            reply.fail("what happened before is not stored yet",
+                       "`vexctl status` says what is wrong");
+        });
+        if (!timer) {
+            reply.fail(timer.status());
+            return;
+        }
+        *deadline = *timer;
+    }
+    daemon_.pipeline_->sync([this, reply, deadline](const Status& status) {
+        daemon_.loop_->cancel(*deadline);
         if (!status) {
             reply.fail(status, "`vexctl status` says what is wrong");
             return;
@@ -163,16 +179,6 @@ void Commands::sync(const Json& request, const Reply& reply) {
         reply.done(
             {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
     });
-    const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
-    if (timeout_ms == 0) {
-        return;
-    }
-    Result<OpId> timer = daemon_.loop_->timer(timeout_ms * 1'000'000, [reply](int) {
-        reply.fail("what happened before is not stored yet", "`vexctl status` says what is wrong");
-    });
-    if (!timer) {
-        reply.fail(timer.status());
-    }
 }
 
 void Commands::watch_add(const Json& request, const Reply& reply) {
