@@ -68,6 +68,7 @@ Json Commands::journal() const {
             {"bytes", s.bytes},
             {"writes", s.writes},
             {"write_errors", s.write_errors},
+            {"sync_errors", s.sync_errors},
             {"segments", s.segments}};
 }
 

@@ -18,10 +18,12 @@ constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 constexpr std::uint64_t kInvalidatingOps = VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE);
 }  // namespace
 
-Daemon::Daemon(const Options& options) : options_(options), started_ns_(clock_.mono_ns()) {}
+Daemon::Daemon(const Options& options, journal::SegmentWriter* writer)
+    : options_(options), writer_(writer), started_ns_(clock_.mono_ns()) {}
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
-    std::unique_ptr<Daemon> self(new Daemon(options));
+Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
+                                              journal::SegmentWriter* writer) {
+    std::unique_ptr<Daemon> self(new Daemon(options, writer));
     using Step = Status (Daemon::*)();
     // The control socket comes first: it is what tells a second daemon that there is one.
     for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_store,
@@ -47,7 +49,7 @@ Status Daemon::open_loop() {
 
 Status Daemon::open_store() {
     Result<std::unique_ptr<journal::FileStore>> store =
-        journal::FileStore::open({.directory = options_.journal});
+        journal::FileStore::open({.directory = options_.journal}, writer_);
     if (!store) {
         return store.status();
     }
@@ -62,14 +64,8 @@ Status Daemon::open_store() {
     if (!retry) {
         return retry.status();
     }
-    return loop_
-        ->every(kSyncPeriodNs,
-                [this](int) {
-                    if (Status status = store_->sync(); !status) {
-                        spdlog::error("{}", status.message());
-                    }
-                })
-        .status();
+    // The store remembers and logs why a sync failed: degraded() has it.
+    return loop_->every(kSyncPeriodNs, [this](int) { store_->sync().ignore(); }).status();
 }
 
 Status Daemon::open_channel() {
@@ -256,6 +252,11 @@ std::vector<std::string> Daemon::degraded() const {
     }
     if (pipeline_->stuck()) {
         reasons.push_back("the event store can not be written: " + pipeline_->stuck_reason());
+    }
+    if (const Status& status = store_->sync_status(); !status) {
+        reasons.push_back(
+            fmt::format("events behind number {} would not survive a power cut: {}",
+                        store_->durable_seq(), status.message()));
     }
     if (pipeline_->broken()) {
         reasons.emplace_back("the ring is broken: restart vexfsd");

@@ -26,8 +26,9 @@ namespace vexfs {
 class Daemon {
   public:
     // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the
-    // calling thread.
-    static Result<std::unique_ptr<Daemon>> start(const Options& options);
+    // calling thread. `writer`, which outlives the daemon, writes the event store; nullptr: files.
+    static Result<std::unique_ptr<Daemon>> start(const Options& options,
+                                                 journal::SegmentWriter* writer = nullptr);
     // Unmounts, drains, syncs.
     ~Daemon();
 
@@ -41,7 +42,7 @@ class Daemon {
 
   private:
     friend class Commands;
-    explicit Daemon(const Options& options);
+    Daemon(const Options& options, journal::SegmentWriter* writer);
 
     Status open_store();
     Status open_loop();
@@ -56,6 +57,7 @@ class Daemon {
     void shut_down();
 
     Options options_;
+    journal::SegmentWriter* writer_;
     SystemClock clock_;
     std::uint64_t started_ns_ = 0;
     std::unique_ptr<Loop> loop_;

@@ -17,7 +17,7 @@ namespace vexfs::test {
 
 class RunningDaemon {
   public:
-    RunningDaemon() {
+    explicit RunningDaemon(journal::SegmentWriter* writer = nullptr) {
         ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
         Options options;
         options.source = tree.source();
@@ -26,7 +26,7 @@ class RunningDaemon {
         options.ops = VX_OPS_ALL;
         options.journal = tree.root() + "/journal";
         options.socket = socket();
-        auto started = Daemon::start(options);
+        auto started = Daemon::start(options, writer);
         INFO(started.status().message());
         REQUIRE(started.ok());
         daemon = *std::move(started);
