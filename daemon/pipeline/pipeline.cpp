@@ -255,6 +255,23 @@ void Pipeline::get_unstuck() {
     }
 }
 
+std::uint64_t Pipeline::abandon() {
+    std::uint64_t count = store_.next_seq() - 1 - store_.written_seq();
+    count += held_.event ? 1 : held_.gap ? held_.lost.count() : 0;
+    held_.event = held_.gap = false;
+    for (auto& source : sources_) {
+        source->barrier().ignore();  // what it could not write out is not told of, here neither
+        vx_item item;
+        while (vx_reader_next(&source->reader(), &item) != VX_ITEM_NONE &&
+               item.kind != VX_ITEM_BROKEN) {
+            const bool lost = item.kind == VX_ITEM_GAP ||
+                              (item.kind == VX_ITEM_LOST && item.cls != VX_CLASS_M);
+            count += item.kind == VX_ITEM_EVENT ? 1 : lost ? item.count : 0;
+        }
+    }
+    return count;
+}
+
 void Pipeline::sync(std::function<void(const Status&)> done) {
     if (stuck_ || broken_) {
         done(Status::error(EIO, stuck_ ? stuck_reason_.c_str() : "the ring is broken"));

@@ -76,6 +76,9 @@ class Pipeline {
     [[nodiscard]] bool stuck() const { return stuck_; }
     [[nodiscard]] const std::string& stuck_reason() const { return stuck_reason_; }
     void retry() { stuck_ = false; }
+    // The end of a store that is stuck for good: reads what the rings still hold without storing
+    // it. How many numbers that is, with those in the store's open batch.
+    std::uint64_t abandon();
 
     [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
     [[nodiscard]] std::uint64_t backlog_bytes() const;

@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
+#include <optional>
+
 #include "sys/notify.hpp"
 #include "wiring/commands.hpp"
 
@@ -35,7 +37,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
     return self;
 }
 
-Daemon::~Daemon() { shut_down(); }
+Daemon::~Daemon() {
+    if (Status status = stop(); !status) {
+        spdlog::error("{}", status.message());
+    }
+}
 
 Status Daemon::open_loop() {
     Result<std::unique_ptr<Loop>> loop = Loop::create();
@@ -289,9 +295,9 @@ void Daemon::on_signal(int number) {
 
 Status Daemon::run() { return loop_->run(); }
 
-void Daemon::shut_down() {
+Status Daemon::stop() {
     if (std::exchange(down_, true)) {
-        return;
+        return {};
     }
     notify_stopping();
     control_.reset();
@@ -299,23 +305,36 @@ void Daemon::shut_down() {
         loop_->cancel(mount_poll_);
         mount_->stop();
     }
-    // What happened before the unmount is still in the rings: read it, then make it durable.
-    if (pipeline_ && loop_) {
-        pipeline_->retry();
-        bool drained = false;
-        pipeline_->sync([&drained](const Status& status) {
-            drained = true;
-            if (!status) {
-                spdlog::error("the last events could not be made durable: {}", status.message());
-            }
-        });
-        while (!drained && !pipeline_->stuck() && !pipeline_->broken()) {
-            pipeline_->turn();
-        }
+    Status drained;
+    if (pipeline_) {
+        drained = drain();
     }
     if (loop_) {
         loop_->before_wait([] { return false; });
     }
+    return drained;
+}
+
+// What happened before the unmount is still in the rings: reads it, then makes it durable.
+Status Daemon::drain() {
+    pipeline_->retry();
+    const auto synced = std::make_shared<std::optional<Status>>();
+    pipeline_->sync([synced](const Status& status) { *synced = status; });
+    while (!*synced && !pipeline_->stuck() && !pipeline_->broken()) {
+        pipeline_->turn();
+    }
+    if (pipeline_->stuck() || pipeline_->broken()) {
+        const std::string why =
+            pipeline_->stuck() ? pipeline_->stuck_reason() : "the ring is broken";
+        return Status::error(
+            EIO, fmt::format("{} events could not be stored: {}", pipeline_->abandon(), why));
+    }
+    if (store_->sync_status()) {
+        return **synced;
+    }
+    // Once more: it writes again what may be gone.
+    return store_->sync().with_context(fmt::format(
+        "events behind number {} could not be made durable", store_->durable_seq()));
 }
 
 }  // namespace vexfs

@@ -29,11 +29,13 @@ class Daemon {
     // calling thread. `writer`, which outlives the daemon, writes the event store; nullptr: files.
     static Result<std::unique_ptr<Daemon>> start(const Options& options,
                                                  journal::SegmentWriter* writer = nullptr);
-    // Unmounts, drains, syncs.
+    // stop(), if that was not called.
     ~Daemon();
 
     // Serves until a signal or the end of the mount says to stop.
     Status run();
+    // Unmounts, drains, syncs. The error says how many events could not be stored, and why.
+    Status stop();
 
     // Why the stream is not what the user asked for; empty: it is.
     [[nodiscard]] std::vector<std::string> degraded() const;
@@ -54,7 +56,7 @@ class Daemon {
     void watch_mount_end();
     void trust_caches();
     void on_signal(int number);
-    void shut_down();
+    Status drain();
 
     Options options_;
     journal::SegmentWriter* writer_;

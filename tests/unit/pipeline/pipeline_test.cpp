@@ -195,6 +195,24 @@ TEST_CASE("a full store holds the events back, and nothing is lost when there is
     CHECK(bench.pipeline.counters().events == 30);
 }
 
+TEST_CASE("what a full store never takes is counted at the end, wherever it is") {
+    Bench bench(VX_PAGE);
+    std::uint64_t attempts = 0;
+    bench.store.full = true;
+    bool lost = false;
+    while (!lost) {  // the batch, the item that does not fit it, the ring, and what that lost
+        lost = !bench.put(VX_OP_FILE_CREATE, ++attempts);
+        bench.put(VX_OP_FILE_WRITE, ++attempts);
+        if (attempts == 6) {
+            bench.run();
+            bench.pipeline.retry();
+        }
+    }
+    bench.run();
+    CHECK(bench.pipeline.stuck());
+    CHECK(bench.pipeline.abandon() == attempts);
+}
+
 TEST_CASE("a stuck store is back-pressure: what the ring then loses is a counted gap") {
     Bench bench(VX_PAGE);
     bench.store.full = true;
