@@ -55,13 +55,33 @@ bool Pipeline::finish_turn() {
         }
         idle = source->sleep() && idle;
     }
-    if (idle && !syncs_.empty()) {
-        const Status synced = store_.sync();
-        for (auto& done : std::exchange(syncs_, {})) {
-            done(synced);
+    answer_syncs();
+    return !idle;
+}
+
+bool Pipeline::passed(const Barrier& barrier) const {
+    for (std::size_t i = 0; i < barrier.marks.size(); i++) {
+        if (!sources_[i]->passed(barrier.marks[i])) {
+            return false;
         }
     }
-    return !idle;
+    return true;
+}
+
+// The oldest first: no barrier is passed before an earlier one.
+void Pipeline::answer_syncs() {
+    std::vector<std::function<void(const Status&)>> ready;
+    while (!syncs_.empty() && passed(syncs_.front())) {
+        ready.push_back(std::move(syncs_.front().done));
+        syncs_.pop_front();
+    }
+    if (ready.empty()) {
+        return;
+    }
+    const Status synced = store_.sync();
+    for (const auto& done : ready) {
+        done(synced);
+    }
 }
 
 unsigned Pipeline::drain(Source& source) {
@@ -277,14 +297,17 @@ void Pipeline::sync(std::function<void(const Status&)> done) {
         done(Status::error(EIO, stuck_ ? stuck_reason_.c_str() : "the ring is broken"));
         return;
     }
+    Barrier barrier;
     for (auto& source : sources_) {
         if (Status status = source->barrier(); !status) {
             done(status);
             return;
         }
+        barrier.marks.push_back(source->mark());
         source->awake();
     }
-    syncs_.push_back(std::move(done));
+    barrier.done = std::move(done);
+    syncs_.push_back(std::move(barrier));
 }
 
 std::uint64_t Pipeline::backlog_bytes() const {

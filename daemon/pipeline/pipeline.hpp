@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -69,7 +70,7 @@ class Pipeline {
     bool turn();
 
     // Calls `done` when all that happened before this call has been read, stored and synced (or
-    // with the error).
+    // with the error), whatever goes on happening.
     void sync(std::function<void(const Status&)> done);
 
     // The store can't be written: back-pressure. turn() does nothing until retry().
@@ -94,6 +95,12 @@ class Pipeline {
         Gap lost;
     };
 
+    // A sync under way: what each source must have passed.
+    struct Barrier {
+        std::vector<std::vector<std::uint64_t>> marks;
+        std::function<void(const Status&)> done;
+    };
+
     unsigned drain(Source& source);
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record);
@@ -104,6 +111,8 @@ class Pipeline {
     bool store_held();
     void publish(const EventView& view);
     bool finish_turn();
+    [[nodiscard]] bool passed(const Barrier& barrier) const;
+    void answer_syncs();
     void get_stuck(const Status& status);
     void get_unstuck();
 
@@ -117,7 +126,7 @@ class Pipeline {
     std::vector<Subscriber> subscribers_;
     std::function<void(const Gap&)> on_gap_;
     std::unordered_map<std::uint64_t, std::uint64_t> mounts_;
-    std::vector<std::function<void(const Status&)>> syncs_;
+    std::deque<Barrier> syncs_;
     PipelineCounters counters_;
     Held held_;
     std::string path_;

@@ -305,6 +305,9 @@ Status Daemon::stop() {
         loop_->cancel(mount_poll_);
         mount_->stop();
     }
+    if (watches_) {
+        watches_->remove_all();  // what goes on happening would have no end
+    }
     Status drained;
     if (pipeline_) {
         drained = drain();
@@ -315,7 +318,7 @@ Status Daemon::stop() {
     return drained;
 }
 
-// What happened before the unmount is still in the rings: reads it, then makes it durable.
+// What happened until now is still in the rings: reads it, then makes it durable.
 Status Daemon::drain() {
     pipeline_->retry();
     const auto synced = std::make_shared<std::optional<Status>>();

@@ -26,6 +26,8 @@ class Watches {
     Result<Watch> add(WatchRequest request, const std::string& purpose);
     // ENOENT: no such watch. EPERM: a watch that the mount needs.
     Status remove(std::uint64_t id);
+    // Nothing is observed any more, the mount's watches included.
+    void remove_all();
 
     [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
 

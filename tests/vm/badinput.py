@@ -204,12 +204,30 @@ def full_disk(ring_bytes, count, lossless):
     subprocess.run(["umount", "/run/small"], check=True)
 
 
+def steady_load():
+    """Names come and go without a pause: neither a barrier nor the end waits for one."""
+    os.makedirs("/tmp/steady")
+    daemon = Vexfsd("--watch", "/tmp/steady", name="steady")
+    load = [subprocess.Popen(["sh", "-c", f"while :; do mkdir /tmp/steady/{n}; "
+                              f"rmdir /tmp/steady/{n}; done"]) for n in range(4)]
+    try:
+        for _ in range(5):
+            check_equal("sync is answered under load",
+                        daemon.ctl("sync", "--timeout", "60").returncode, 0)
+        check("the daemon ends under load", daemon.stop())
+    finally:
+        for program in load:
+            program.kill()
+            program.wait()
+
+
 hard_names()
 long_paths()
 deleted_working_directory()
 vanished_watch()
 vanished_file_system()
 vanished_source()
+steady_load()
 full_disk("2M", 6000, True)
 full_disk("16K", 6000, False)
 finish()

@@ -75,8 +75,8 @@ class MemoryStore final : public journal::Store {
 
 class Bench {
   public:
-    explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16)
-        : pipeline(store, paths, clock, {}) {
+    explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16, unsigned batch = 4096)
+        : pipeline(store, paths, clock, {.batch = batch}) {
         auto made = MemoryRing::create({.size_m = ring_bytes, .size_d = ring_bytes}, [] {});
         REQUIRE(made.ok());
         ring = std::move(made).value();
@@ -243,6 +243,48 @@ TEST_CASE("sync answers when all that happened before is stored and durable") {
     CHECK_FALSE(done);
     bench.run();
     CHECK(done);
+}
+
+TEST_CASE("sync is answered while things go on happening, and not before its barrier is passed") {
+    Bench bench(std::uint64_t{1} << 16, 4);
+    for (std::uint64_t i = 1; i <= 20; i++) {
+        REQUIRE(bench.put(i % 2 != 0 ? VX_OP_FILE_CREATE : VX_OP_FILE_WRITE, i));
+    }
+    bench.pipeline.subscribe([&](const EventView& view) {  // for each that is read, another one
+        REQUIRE(bench.put(view.op(), view.seq));
+    });
+    std::vector<std::uint64_t> durable;
+    const auto note = [&](const Status& status) {
+        CHECK(status.ok());
+        durable.push_back(bench.store.durable_seq());
+    };
+    bench.pipeline.sync(note);
+    for (int turn = 1; turn <= 4; turn++) {
+        CHECK(bench.pipeline.turn());
+        CHECK(durable.empty());
+    }
+    CHECK(bench.pipeline.turn());
+    REQUIRE(durable == std::vector<std::uint64_t>{20});
+    bench.pipeline.sync(note);  // the 20 that came in the meantime
+    for (int turn = 1; turn <= 6; turn++) {
+        CHECK(bench.pipeline.turn());
+    }
+    REQUIRE(durable.size() == 2);
+    CHECK(durable[1] >= 40);
+}
+
+TEST_CASE("sync waits for the losses before it too") {
+    Bench bench(VX_PAGE);
+    std::uint64_t attempts = 0;
+    for (int i = 0; i < 40; i++) {
+        bench.put(VX_OP_FILE_CREATE, ++attempts);
+        bench.put(VX_OP_FILE_WRITE, ++attempts);
+    }
+    std::uint64_t durable = 0;
+    bench.pipeline.sync([&](const Status&) { durable = bench.store.durable_seq(); });
+    bench.run();
+    CHECK(bench.pipeline.counters().lost > 0);
+    CHECK(durable == attempts);
 }
 
 TEST_CASE("paths follow the directories that the stream creates, renames and deletes") {
