@@ -100,6 +100,7 @@ Json Commands::watches() const {
     if (daemon_.watches_) {
         for (const Watch& w : daemon_.watches_->list()) {
             Json row = {{"id", w.info.id},
+                        {"state", daemon_.watches_->gone(w) ? "gone" : "live"},
                         {"path", w.request.path},
                         {"scope", w.request.subtree ? "subtree" : "filesystem"},
                         {"purpose", w.purpose},

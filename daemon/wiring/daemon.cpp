@@ -270,7 +270,26 @@ std::vector<std::string> Daemon::degraded() const {
     if (channel_ && (options_.ops & ~channel_->ops()) != 0) {
         reasons.emplace_back("this kernel can't observe some of the operations asked for");
     }
+    add_gone_watches(reasons);
     return reasons;
+}
+
+void Daemon::add_gone_watches(std::vector<std::string>& reasons) const {
+    if (!watches_) {
+        return;
+    }
+    for (const Watch& watch : watches_->list()) {
+        if (!watches_->gone(watch)) {
+            continue;
+        }
+        const std::string repair = watch.purpose == "watch"
+                                       ? fmt::format("`vexctl watch remove {}`", watch.info.id)
+                                       : std::string("start vexfsd again");
+        reasons.push_back(
+            fmt::format("nothing comes of the {} {} any more, it was {}: {}", watch.purpose,
+                        watch.request.path,
+                        watch.request.subtree ? "deleted or unmounted" : "unmounted", repair));
+    }
 }
 
 std::string Daemon::summary() const {

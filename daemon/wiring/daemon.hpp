@@ -57,6 +57,7 @@ class Daemon {
     void trust_caches();
     void on_signal(int number);
     Status drain();
+    void add_gone_watches(std::vector<std::string>& reasons) const;
 
     Options options_;
     journal::SegmentWriter* writer_;

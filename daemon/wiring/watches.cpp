@@ -108,6 +108,11 @@ Status Watches::remove(std::uint64_t id) {
     return Status::error(ENOENT, fmt::format("no watch {}: `vexctl watch list` shows them", id));
 }
 
+bool Watches::gone(const Watch& watch) const {
+    const Result<bool> gone = channel_.watch_gone(watch.info.id);
+    return !gone || gone.value();
+}
+
 void Watches::remove_all() {
     for (const Watch& watch : watches_) {
         if (Status status = channel_.remove_watch(watch.info.id); !status) {

@@ -29,6 +29,9 @@ class Watches {
     // Nothing is observed any more, the mount's watches included.
     void remove_all();
 
+    // Nothing can come of it any more: its file system was unmounted, or its directory deleted.
+    [[nodiscard]] bool gone(const Watch& watch) const;
+
     [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
 
   private:
