@@ -17,7 +17,8 @@ namespace {
 constexpr std::uint64_t kSyncPeriodNs = 1'000'000'000;
 constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 // What the mount must know of its backing directory to keep its caches true.
-constexpr std::uint64_t kInvalidatingOps = VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE);
+constexpr std::uint64_t kInvalidatingOps =
+    VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_CLOSE);
 }  // namespace
 
 Daemon::Daemon(const Options& options, journal::SegmentWriter* writer)
