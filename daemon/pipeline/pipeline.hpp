@@ -97,7 +97,7 @@ class Pipeline {
 
     // A sync under way: what each source must have passed.
     struct Barrier {
-        std::vector<std::vector<std::uint64_t>> marks;
+        std::vector<Source::Mark> marks;
         std::function<void(const Status&)> done;
     };
 

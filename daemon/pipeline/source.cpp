@@ -23,8 +23,8 @@ Result<std::unique_ptr<Source>> Source::create(const SourceConfig& config) {
     return self;
 }
 
-std::vector<std::uint64_t> Source::mark() const {
-    std::vector<std::uint64_t> mark(std::size_t{reader_.n} * VX_CLASSES + 1);
+Source::Mark Source::mark() const {
+    Mark mark(std::size_t{reader_.n} * VX_CLASSES + 1);
     vx_reader_mark(&reader_, mark.data());
     return mark;
 }

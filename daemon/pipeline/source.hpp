@@ -37,8 +37,9 @@ class Source {
     Status barrier() { return barrier_(); }
 
     // What has happened by now, and whether all of it has been read.
-    [[nodiscard]] std::vector<std::uint64_t> mark() const;
-    [[nodiscard]] bool passed(const std::vector<std::uint64_t>& mark) const {
+    using Mark = std::vector<__u64>;
+    [[nodiscard]] Mark mark() const;
+    [[nodiscard]] bool passed(const Mark& mark) const {
         return vx_reader_passed(&reader_, mark.data()) != 0;
     }
 
