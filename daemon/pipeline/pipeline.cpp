@@ -138,6 +138,28 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
     return store_held();
 }
 
+void Pipeline::note_probe_missed(std::uint64_t total) {
+    if (total <= counters_.probe_missed || stuck_ || held_.event || held_.gap) {
+        return;
+    }
+    scope_ = fmt::format("at most {} calls", total - counters_.probe_missed);
+    counters_.probe_missed = total;
+    counters_.gaps++;
+    Gap& gap = held_.lost;
+    gap = Gap{};
+    gap.from = store_.next_seq();
+    gap.to = gap.from - 1;
+    gap.mono_ns = clock_.mono_ns();
+    gap.real_ns = clock_.real_ns();
+    gap.reason = GapReason::probe_missed;
+    gap.scope = scope_;
+    held_.gap = true;
+    if (on_gap_) {
+        on_gap_(gap);
+    }
+    store_held();
+}
+
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {
     if (mounts_.empty() || record.type != VX_REC_EVENT) {
         return record;

@@ -36,6 +36,7 @@ struct PipelineCounters {
     std::uint64_t turns = 0;
     std::uint64_t store_errors = 0;
     std::uint64_t push_errors = 0;
+    std::uint64_t probe_missed = 0;   // calls that probes could not follow, as far as in the stream
     double score_min = 1.0;           // context that survived translation: below 1.0 is a bug
     std::array<std::uint64_t, VX_OP_COUNT> by_op{};
     std::array<std::uint64_t, VX_OP_COUNT> units{};   // userspace operations that came of each
@@ -68,6 +69,10 @@ class Pipeline {
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
     // stuck.
     bool turn();
+
+    // Calls that the kernel's probes could not follow, since the channel was made: an increase
+    // becomes a gap here. While the store is stuck it waits for a later call.
+    void note_probe_missed(std::uint64_t total);
 
     // Calls `done` when all that happened before this call has been read, stored and synced (or
     // with the error), whatever goes on happening.

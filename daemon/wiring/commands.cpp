@@ -54,6 +54,7 @@ Json Commands::stream() const {
             {"gaps", c.gaps},
             {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
             {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
+            {"probe_missed", c.probe_missed},
             {"no_path", c.no_path},
             {"directories", daemon_.paths_.size()},
             {"context_score_min", c.score_min}};
@@ -155,7 +156,11 @@ void Commands::stats(const Json&, const Reply& reply) {
         }
         user_ops.push_back(std::move(row));
     }
-    reply.done({{"ops", ops}, {"user_ops", user_ops}});
+    Json out = {{"ops", ops}, {"user_ops", user_ops}};
+    if (daemon_.channel_) {
+        out["probe_missed"] = kernel.probe_missed;
+    }
+    reply.done(out);
 }
 
 void Commands::sync(const Json& request, const Reply& reply) {
@@ -172,6 +177,7 @@ void Commands::sync(const Json& request, const Reply& reply) {
         }
         *deadline = *timer;
     }
+    daemon_.look_for_missed();
     daemon_.pipeline_->sync([this, reply, deadline](const Status& status) {
         daemon_.loop_->cancel(*deadline);
         if (!status) {

@@ -72,7 +72,13 @@ Status Daemon::open_store() {
         return retry.status();
     }
     // The store remembers and logs why a sync failed: degraded() has it.
-    return loop_->every(kSyncPeriodNs, [this](int) { store_->sync().ignore(); }).status();
+    return loop_
+        ->every(kSyncPeriodNs,
+                [this](int) {
+                    look_for_missed();
+                    store_->sync().ignore();
+                })
+        .status();
 }
 
 Status Daemon::open_channel() {
@@ -184,6 +190,15 @@ void Daemon::trust_caches() {
     if (mount_ && trusted != caches_trusted_) {
         caches_trusted_ = trusted;
         mount_->set_healthy(trusted);
+    }
+}
+
+// What the kernel's probes could not follow.
+void Daemon::look_for_missed() {
+    if (channel_) {
+        if (const Result<vx_stats> stats = channel_->stats(); stats) {
+            pipeline_->note_probe_missed(stats.value().probe_missed);
+        }
     }
 }
 
@@ -341,6 +356,7 @@ Status Daemon::stop() {
 // What happened until now is still in the rings: reads it, then makes it durable.
 Status Daemon::drain() {
     pipeline_->retry();
+    look_for_missed();
     const auto synced = std::make_shared<std::optional<Status>>();
     pipeline_->sync([synced](const Status& status) { *synced = status; });
     while (!*synced && !pipeline_->stuck() && !pipeline_->broken()) {

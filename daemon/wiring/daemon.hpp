@@ -55,6 +55,7 @@ class Daemon {
     Status use_fuse_boundary();
     void watch_mount_end();
     void trust_caches();
+    void look_for_missed();
     void on_signal(int number);
     Status drain();
     void add_gone_watches(std::vector<std::string>& reasons) const;

@@ -287,6 +287,39 @@ TEST_CASE("sync waits for the losses before it too") {
     CHECK(durable == attempts);
 }
 
+TEST_CASE("calls that the kernel could not follow become a gap without numbers, once each") {
+    Bench bench;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    std::uint64_t told = 0;
+    bench.pipeline.on_gap([&](const Gap&) { told++; });
+    for (const std::uint64_t total : {0, 3, 3, 10}) {
+        bench.pipeline.note_probe_missed(total);
+    }
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 2));
+    bench.run();
+    CHECK(told == 2);
+    CHECK(bench.pipeline.counters().probe_missed == 10);
+    REQUIRE(bench.store.written.size() == 4);
+    const Gap& first = bench.store.written[1].gap;
+    CHECK(first.reason == GapReason::probe_missed);
+    CHECK(first.from == 2);
+    CHECK(first.count() == 0);
+    CHECK(bench.store.written[2].gap.reason == GapReason::probe_missed);
+    CHECK(bench.store.written[3].event.view().seq == 2);
+
+    bench.store.full = true;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 3));
+    bench.run();
+    bench.pipeline.note_probe_missed(11);
+    CHECK(told == 2);
+    bench.store.full = false;
+    bench.pipeline.retry();
+    bench.run();
+    bench.pipeline.note_probe_missed(11);
+    CHECK(told == 3);
+}
+
 TEST_CASE("paths follow the directories that the stream creates, renames and deletes") {
     Bench bench;
     bench.paths.anchor({7, 2, 0}, "/srv");
