@@ -190,13 +190,13 @@ int vx_watch_remove(struct vx_channel *ch, u64 id)
 /* Can anything happen that @w would see? */
 static bool gone(struct vx_super *s, const struct vx_watch *w)
 {
-	bool gone;
+	bool dead;
 
 	mutex_lock(&s->alive);
 	/* The root is held, deleted or not, as long as the super block is there. */
-	gone = !s->sb || (w->root && (IS_DEADDIR(w->root) || !w->root->i_nlink));
+	dead = !s->sb || (w->root && (IS_DEADDIR(w->root) || !w->root->i_nlink));
 	mutex_unlock(&s->alive);
-	return gone;
+	return dead;
 }
 
 int vx_watch_state(struct vx_channel *ch, struct vx_watch_state *args)
