@@ -274,7 +274,7 @@ TEST_CASE("sync is answered while things go on happening, and not before its bar
 }
 
 TEST_CASE("sync waits for the losses before it too") {
-    Bench bench(VX_PAGE);
+    Bench bench(VX_PAGE, 4);
     std::uint64_t attempts = 0;
     for (int i = 0; i < 40; i++) {
         bench.put(VX_OP_FILE_CREATE, ++attempts);
