@@ -38,10 +38,16 @@ int serve(const Options& options, Background* background) {
     }
     spdlog::info("ready: {}", summary);
     notify_ready(summary);
-    const Status status = (*daemon)->run();
+    const Status ran = (*daemon)->run();
+    const Status stopped = (*daemon)->stop();
     daemon->reset();
+    for (const Status& status : {ran, stopped}) {
+        if (!status) {
+            spdlog::error("{}", status.message());
+        }
+    }
     spdlog::info("stopped");
-    return status ? 0 : fail(status, kFailed);
+    return ran && stopped ? 0 : kFailed;
 }
 
 }  // namespace

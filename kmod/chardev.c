@@ -101,6 +101,13 @@ static long call_watch_remove(struct session *s, void *arg)
 	return r->flags ? -EINVAL : vx_watch_remove(s->channel, r->watch);
 }
 
+static long call_watch_state(struct session *s, void *arg)
+{
+	struct vx_watch_state *w = arg;
+
+	return w->flags || w->reserved ? -EINVAL : vx_watch_state(s->channel, w);
+}
+
 static long call_push(struct session *s, void *arg)
 {
 	return vx_push(s->channel, arg);
@@ -144,6 +151,8 @@ static const struct call calls[] = {
 	 .needs_channel = true},
 	{call_watch_remove, VX_IOC_WATCH_REMOVE, sizeof(struct vx_watch_remove),
 	 .needs_channel = true},
+	{call_watch_state, VX_IOC_WATCH_STATE, sizeof(struct vx_watch_state), .answers = true,
+	 .needs_channel = true},
 	{call_push, VX_IOC_PUSH, sizeof(struct vx_push_call), .answers = true,
 	 .answers_error = true, .needs_channel = true},
 	{call_barrier, VX_IOC_BARRIER, sizeof(struct vx_barrier), .answers = true,
@@ -156,6 +165,7 @@ union argument {
 	struct vx_create create;
 	struct vx_watch_add watch_add;
 	struct vx_watch_remove watch_remove;
+	struct vx_watch_state watch_state;
 	struct vx_push_call push;
 	struct vx_barrier barrier;
 	struct vx_stats stats;

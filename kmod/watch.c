@@ -157,25 +157,59 @@ static void remove_one(struct vx_super *s, struct vx_watch *w)
 		want_union(s);
 }
 
+/* Under ch->lock. NULL: the channel has no such watch. */
+static struct vx_watch *find(struct vx_channel *ch, u64 id, struct vx_super **super)
+{
+	struct vx_super *s;
+	struct vx_watch *w;
+
+	list_for_each_entry(s, &ch->supers, node) {
+		list_for_each_entry(w, &s->watches, node) {
+			if (w->id == id) {
+				*super = s;
+				return w;
+			}
+		}
+	}
+	return NULL;
+}
+
 int vx_watch_remove(struct vx_channel *ch, u64 id)
 {
 	struct vx_super *s;
 	struct vx_watch *w;
-	int err = -ENOENT;
 
 	mutex_lock(&ch->lock);
-	list_for_each_entry(s, &ch->supers, node) {
-		list_for_each_entry(w, &s->watches, node) {
-			if (w->id != id)
-				continue;
-			remove_one(s, w);
-			err = 0;
-			goto out;
-		}
-	}
-out:
+	w = find(ch, id, &s);
+	if (w)
+		remove_one(s, w);
 	mutex_unlock(&ch->lock);
-	return err;
+	return w ? 0 : -ENOENT;
+}
+
+/* Can anything happen that @w would see? */
+static bool gone(struct vx_super *s, const struct vx_watch *w)
+{
+	bool dead;
+
+	mutex_lock(&s->alive);
+	/* The root is held, deleted or not, as long as the super block is there. */
+	dead = !s->sb || (w->root && (IS_DEADDIR(w->root) || !w->root->i_nlink));
+	mutex_unlock(&s->alive);
+	return dead;
+}
+
+int vx_watch_state(struct vx_channel *ch, struct vx_watch_state *args)
+{
+	struct vx_super *s;
+	struct vx_watch *w;
+
+	mutex_lock(&ch->lock);
+	w = find(ch, args->watch, &s);
+	if (w)
+		args->state = gone(s, w) ? VX_WATCH_GONE : VX_WATCH_LIVE;
+	mutex_unlock(&ch->lock);
+	return w ? 0 : -ENOENT;
 }
 
 void vx_watch_remove_all(struct vx_channel *ch)

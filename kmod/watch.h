@@ -27,6 +27,8 @@ struct vx_watch {
 int vx_watch_add(struct vx_channel *ch, struct vx_watch_add *args);
 /* 0 or -ENOENT. */
 int vx_watch_remove(struct vx_channel *ch, u64 id);
+/* Fills the answer. 0 or -ENOENT. */
+int vx_watch_state(struct vx_channel *ch, struct vx_watch_state *args);
 void vx_watch_remove_all(struct vx_channel *ch);
 
 #endif

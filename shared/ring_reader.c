@@ -381,6 +381,27 @@ void vx_reader_awake(struct vx_reader *rd)
 	vx_store(&rd->consumer->sleeping, 0);
 }
 
+void vx_reader_mark(const struct vx_reader *rd, __u64 *mark)
+{
+	const __u32 subs = rd->n * VX_CLASSES;
+	__u32 i;
+
+	for (i = 0; i < subs; i++)
+		mark[i] = vx_load(&rd->subs[i].producer->attempted);
+	mark[subs] = vx_load_acquire(&rd->header->tickets);
+}
+
+int vx_reader_passed(const struct vx_reader *rd, const __u64 *mark)
+{
+	const __u32 subs = rd->n * VX_CLASSES;
+	__u32 i;
+
+	for (i = 0; i < subs; i++)
+		if (rd->subs[i].next_count < mark[i])
+			return 0;
+	return rd->next_ticket >= mark[subs];
+}
+
 int vx_reader_loss_pending(const struct vx_reader *rd)
 {
 	__u32 i;

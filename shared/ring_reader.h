@@ -130,6 +130,15 @@ int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes);
 void vx_reader_awake(struct vx_reader *rd);
 
 /*
+ * What has been attempted by now, for vx_reader_passed: @mark has 2 * producers + 1 places. A
+ * barrier: it does not move while the producers go on.
+ */
+void vx_reader_mark(const struct vx_reader *rd, __u64 *mark);
+
+/* True when every attempt before @mark was handed out, as a record or as a loss. */
+int vx_reader_passed(const struct vx_reader *rd, const __u64 *mark);
+
+/*
  * True when a loss is accounted that no record reports yet: a barrier (VX_IOC_BARRIER) writes it
  * out.
  */

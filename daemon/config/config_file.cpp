@@ -94,6 +94,11 @@ Result<RawValues> read_config(const std::string& path) {
         return Status::error(EINVAL, path + ":" + std::to_string(error.source().begin.line) + ": " +
                                          std::string(error.description()));
     }
+    const Result<std::string> whole_path = absolute_path(path);
+    if (!whole_path) {
+        return whole_path.status();
+    }
+    const std::string folder = std::filesystem::path(*whole_path).parent_path().string();
     RawValues values;
     for (const auto& [toml_key, node] : table) {
         const std::string key(toml_key.str());
@@ -108,8 +113,7 @@ Result<RawValues> read_config(const std::string& path) {
                                  place + ": " + key + ": must be " + expected(setting->kind));
         }
         if (!words->empty()) {
-            values[key] = {*std::move(words), place + ": " + key,
-                           std::filesystem::absolute(path).parent_path().string()};
+            values[key] = {*std::move(words), place + ": " + key, folder};
         }
     }
     return values;

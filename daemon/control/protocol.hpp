@@ -30,7 +30,7 @@ struct ControlLimits {
 
 struct ControlStats {
     std::uint64_t accepted = 0;
-    std::uint64_t refused = 0;  // over the limit of clients
+    std::uint64_t refused = 0;  // over the limit of clients, or the loop has no slot
     std::uint64_t requests = 0;
     std::uint64_t bad_requests = 0;  // not JSON, too long, no such command
     std::uint64_t dropped_slow = 0;

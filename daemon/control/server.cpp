@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kAcceptRetryNs = 100 * kNsPerMs;
+constexpr std::uint64_t kRefusalLogNs = 10'000 * kNsPerMs;
 
 }  // namespace
 
@@ -114,6 +115,16 @@ void ControlServer::watch_stalls() {
         }
     });
     stall_ = op.value_or(OpId{});
+}
+
+void ControlServer::on_refused(const Status& status) {
+    ++stats_.refused;
+    const std::uint64_t now = SystemClock().mono_ns();
+    if (refusal_logged_ns_ == 0 || now - refusal_logged_ns_ > kRefusalLogNs) {
+        refusal_logged_ns_ = now;
+        spdlog::error("control socket: a client was turned away ({} so far): {}", stats_.refused,
+                      status.message());
+    }
 }
 
 void ControlServer::on_closed(const Session& session, bool slow) {

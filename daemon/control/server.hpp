@@ -56,6 +56,7 @@ class ControlServer final : private SessionHost {
     void watch_stalls();
     void on_request(const std::shared_ptr<Session>& session, std::string_view line) override;
     void on_too_long(const std::shared_ptr<Session>& session) override;
+    void on_refused(const Status& status) override;
     void on_closed(const Session& session, bool slow) override;
     void reject(const std::shared_ptr<Session>& session, std::string_view error,
                 std::string_view hint);
@@ -70,6 +71,7 @@ class ControlServer final : private SessionHost {
     OpId accept_;
     OpId retry_;
     OpId stall_;
+    std::uint64_t refusal_logged_ns_ = 0;  // 0: never
 };
 
 }  // namespace vexfs

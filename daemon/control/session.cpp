@@ -31,6 +31,11 @@ void Session::close(bool slow) {
     host->on_closed(*this, slow);
 }
 
+void Session::refuse(const Status& status) {
+    host_->on_refused(status);
+    close();
+}
+
 void Session::close_when_sent() {
     last_words_ = true;
     close_if_done();
@@ -62,7 +67,7 @@ void Session::arm_recv() {
     const auto op = loop_.recv(fd_.get(), std::as_writable_bytes(room),
                                [self = shared_from_this()](int result) { self->on_recv(result); });
     if (!op) {
-        close();
+        refuse(op.status());
         return;
     }
     receiving_ = true;
@@ -170,7 +175,7 @@ void Session::arm_send() {
     const auto op = loop_.send(fd_.get(), rest,
                                [self = shared_from_this()](int result) { self->on_send(result); });
     if (!op) {
-        close();
+        refuse(op.status());
         return;
     }
     sending_now_ = true;

@@ -25,6 +25,8 @@ class SessionHost {
     // One request line without its newline. Answered through session->finish(), now or later.
     virtual void on_request(const std::shared_ptr<Session>& session, std::string_view line) = 0;
     virtual void on_too_long(const std::shared_ptr<Session>& session) = 0;
+    // The loop takes no transfer of this session, which ends.
+    virtual void on_refused(const Status& status) = 0;
     // The session has ended; `slow`: because of a limit on time or on unsent bytes.
     virtual void on_closed(const Session& session, bool slow) = 0;
 };
@@ -54,6 +56,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void process();
     void arm_send();
     void on_send(int result);
+    void refuse(const Status& status);
     void close_if_done();
     [[nodiscard]] bool hung_up() const;
 

@@ -41,6 +41,11 @@ void Invalidator::on_event(const EventView& view) {
         case VX_OP_FILE_TRUNCATE:
             mount_.invalidate_inode(self, 0, 0);
             break;
+        case VX_OP_FILE_CLOSE:
+            if ((e.flags & VX_F_WROTE) != 0) {
+                mount_.invalidate_inode(self, 0, 0);  // stores through a mapping are no FileWrite
+            }
+            break;
         case VX_OP_FILE_CHMOD:
         case VX_OP_FILE_CHOWN:
             mount_.invalidate_inode(self, kAttributesOnly, 0);

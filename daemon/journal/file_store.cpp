@@ -140,11 +140,11 @@ Status FileStore::recover_segment(std::uint64_t first_seq, bool* removed) {
             return reader->status();
         }
     } while (reader->resync(next_seq_));
-    segment_end_ = reader->position();
-    if (segment_end_ < size) {
+    const std::uint64_t end = reader->position();
+    if (end < size) {
         spdlog::warn("journal: segment {}: {} bytes behind event {} are not whole: cut off", name,
-                     size - segment_end_, next_seq_ - 1);
-        if (::ftruncate(fd.get(), static_cast<off_t>(segment_end_)) != 0) {
+                     size - end, next_seq_ - 1);
+        if (::ftruncate(fd.get(), static_cast<off_t>(end)) != 0) {
             return Status::from_errno(errno, "cut segment " + name);
         }
     }
@@ -153,13 +153,13 @@ Status FileStore::recover_segment(std::uint64_t first_seq, bool* removed) {
     }
     id_ = reader->journal();
     codec_ = std::make_unique<EntryCodec>(id_);
-    segment_ = std::move(fd);
+    segment_ = {.fd = std::move(fd), .first_seq = first_seq, .end = end, .synced = end};
     if (reader->header().boot_id == boot_id_) {
         return {};
     }
     // Times of another boot do not compare with those of this one.
-    return segment_end_ == sizeof(SegmentHeader) ? write_header(segment_.get(), first_seq)
-                                                 : new_segment(next_seq_);
+    return end == sizeof(SegmentHeader) ? write_header(segment_.fd.get(), first_seq)
+                                        : new_segment(next_seq_);
 }
 
 Status FileStore::write_header(int fd, std::uint64_t first_seq) {
@@ -188,7 +188,7 @@ Status FileStore::new_segment(std::uint64_t first_seq) {
     if (::fsync(directory_.get()) != 0) {
         return Status::from_errno(errno, "sync journal directory");
     }
-    if (segment_) {
+    if (segment_.fd) {
         if (unsynced_.size() == kUnsyncedMax) {
             if (Status synced = sync(); !synced) {
                 return synced;
@@ -196,8 +196,10 @@ Status FileStore::new_segment(std::uint64_t first_seq) {
         }
         unsynced_.push_back(std::move(segment_));
     }
-    segment_ = std::move(fd);
-    segment_end_ = sizeof(SegmentHeader);
+    segment_ = {.fd = std::move(fd),
+                .first_seq = first_seq,
+                .end = sizeof(SegmentHeader),
+                .synced = sizeof(SegmentHeader)};
     ++stats_.segments;
     return {};
 }
@@ -253,24 +255,24 @@ Status FileStore::flush() {
     if (batch_used_ == 0) {
         return {};
     }
-    if (segment_end_ > sizeof(SegmentHeader) &&
-        segment_end_ + batch_used_ > config_.segment_bytes) {
+    if (segment_.end > sizeof(SegmentHeader) &&
+        segment_.end + batch_used_ > config_.segment_bytes) {
         if (Status status = new_segment(batch_first_seq_); !status) {
             ++stats_.write_errors;
             return status;
         }
     }
-    Status status = writer_->write(segment_.get(), {batch_.get(), batch_used_}, segment_end_);
+    Status status = writer_->write(segment_.fd.get(), {batch_.get(), batch_used_}, segment_.end);
     if (!status) {
         ++stats_.write_errors;
         // What was written of it is taken back, so that no reader sees it and room is given back.
-        if (::ftruncate(segment_.get(), static_cast<off_t>(segment_end_)) != 0) {
+        if (::ftruncate(segment_.fd.get(), static_cast<off_t>(segment_.end)) != 0) {
             spdlog::error("journal: cannot take back a write that failed: {}",
                           Status::describe(errno));
         }
         return status;
     }
-    segment_end_ += batch_used_;
+    segment_.end += batch_used_;
     stats_.bytes += batch_used_;
     ++stats_.writes;
     batch_used_ = 0;
@@ -279,18 +281,74 @@ Status FileStore::flush() {
 }
 
 Status FileStore::sync() {
+    const Status status = sync_all();
+    if (!status) {
+        ++stats_.sync_errors;
+        if (sync_status_) {
+            spdlog::error("journal: events behind number {} are not durable: {}", durable_seq_,
+                          status.message());
+        }
+    } else if (!sync_status_) {
+        spdlog::info("journal: all events are durable again");
+    }
+    sync_status_ = status;
+    return status;
+}
+
+Status FileStore::sync_all() {
     const std::uint64_t up_to = written_seq_;
-    for (const UniqueFd& full : unsynced_) {
-        if (Status status = writer_->sync(full.get()); !status) {
+    for (Segment& full : unsynced_) {
+        if (Status status = sync_segment(full); !status) {
             return status;
         }
     }
     unsynced_.clear();
-    if (Status status = writer_->sync(segment_.get()); !status) {
+    if (Status status = sync_segment(segment_); !status) {
         return status;
     }
     durable_seq_ = up_to;
     ++stats_.syncs;
+    return {};
+}
+
+Status FileStore::sync_segment(Segment& segment) {
+    if (segment.suspect) {
+        if (Status status = write_again(segment); !status) {
+            return std::move(status).with_context("write segment " +
+                                                  segment_name(segment.first_seq) + " again");
+        }
+    }
+    Status status = writer_->sync(segment.fd.get());
+    segment.suspect = !status.ok();
+    if (status) {
+        segment.synced = segment.end;
+    }
+    return status;
+}
+
+// The kernel tells once that it could not write a page back; then it holds the page for clean, and
+// the next fdatasync succeeds over what is not on the disk. So the same bytes are written to the
+// same place, as far as they can still be read and are whole.
+Status FileStore::write_again(Segment& segment) {
+    Result<SegmentReader> reader = SegmentReader::open(directory_.get(), segment.first_seq);
+    if (!reader) {
+        return reader.status();
+    }
+    while (const EntryHeader* entry = reader->peek()) {
+        if (reader->position() >= segment.synced) {
+            const auto* bytes = reinterpret_cast<const std::byte*>(entry);
+            Status status =
+                writer_->write(segment.fd.get(), {bytes, entry->len}, reader->position());
+            if (!status) {
+                return status;
+            }
+        }
+        reader->advance(*entry);
+    }
+    if (reader->position() != segment.end) {
+        return Status::error(EIO, "it can not be read any more at byte " +
+                                      std::to_string(reader->position()));
+    }
     return {};
 }
 

@@ -67,16 +67,29 @@ class FileStore final : public Store {
     [[nodiscard]] const StoreStats& stats() const override { return stats_; }
 
     [[nodiscard]] const std::string& directory() const { return config_.directory; }
+    // Ok, or why the last sync() failed: what is behind durable_seq() may not survive a power cut.
+    [[nodiscard]] const Status& sync_status() const { return sync_status_; }
     // Bytes in the open batch.
     [[nodiscard]] std::size_t pending_bytes() const { return batch_used_; }
 
   private:
+    struct Segment {
+        UniqueFd fd;
+        std::uint64_t first_seq = 0;
+        std::uint64_t end = 0;     // bytes: where the next batch goes
+        std::uint64_t synced = 0;  // bytes that are durable
+        bool suspect = false;      // a sync failed: what is behind `synced` must be written again
+    };
+
     FileStore(const FileStoreConfig& config, SegmentWriter* writer, const Clock* clock);
     Status lock_directory();
     Status recover();
     Status recover_segment(std::uint64_t first_seq, bool* removed);
     Status new_segment(std::uint64_t first_seq);
     Status write_header(int fd, std::uint64_t first_seq);
+    Status sync_all();
+    Status sync_segment(Segment& segment);
+    Status write_again(Segment& segment);
     Result<std::byte*> reserve(std::uint64_t seq, std::size_t bytes);
     void accept(std::uint64_t last_seq, std::size_t bytes);
 
@@ -90,9 +103,9 @@ class FileStore final : public Store {
     std::unique_ptr<EntryCodec> codec_;
     UniqueFd directory_;
     UniqueFd lock_;
-    UniqueFd segment_;
-    std::uint64_t segment_end_ = 0;   // bytes: where the next batch goes
-    std::vector<UniqueFd> unsynced_;  // segments that are full and not yet durable
+    Segment segment_;
+    std::vector<Segment> unsynced_;  // segments that are full and not yet durable
+    Status sync_status_;
     std::unique_ptr<std::byte[]> batch_;
     std::size_t batch_used_ = 0;
     std::uint64_t batch_first_seq_ = 0;

@@ -24,6 +24,7 @@ struct StoreStats {
     std::uint64_t writes = 0;
     std::uint64_t write_errors = 0;
     std::uint64_t syncs = 0;
+    std::uint64_t sync_errors = 0;
     std::uint64_t segments = 0;  // in the directory
 };
 
@@ -46,7 +47,8 @@ class Store {
     //   ENOSPC, EDQUOT, EIO ...  nothing was written, the batch is kept
     virtual Status flush() = 0;
 
-    // Starts to make durable what was flushed; durable_seq() says when it is.
+    // Makes durable what was flushed; durable_seq() says how far. After a failure (EIO, ENOSPC ...)
+    // that number stands still until a later call has written again what may be gone.
     virtual Status sync() = 0;
 
     // Everything up to this number can be read by readers; 0: nothing.

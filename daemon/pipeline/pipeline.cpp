@@ -55,13 +55,33 @@ bool Pipeline::finish_turn() {
         }
         idle = source->sleep() && idle;
     }
-    if (idle && !syncs_.empty()) {
-        const Status synced = store_.sync();
-        for (auto& done : std::exchange(syncs_, {})) {
-            done(synced);
+    answer_syncs();
+    return !idle;
+}
+
+bool Pipeline::passed(const Barrier& barrier) const {
+    for (std::size_t i = 0; i < barrier.marks.size(); i++) {
+        if (!sources_[i]->passed(barrier.marks[i])) {
+            return false;
         }
     }
-    return !idle;
+    return true;
+}
+
+// The oldest first: no barrier is passed before an earlier one.
+void Pipeline::answer_syncs() {
+    std::vector<std::function<void(const Status&)>> ready;
+    while (!syncs_.empty() && passed(syncs_.front())) {
+        ready.push_back(std::move(syncs_.front().done));
+        syncs_.pop_front();
+    }
+    if (ready.empty()) {
+        return;
+    }
+    const Status synced = store_.sync();
+    for (const auto& done : ready) {
+        done(synced);
+    }
 }
 
 unsigned Pipeline::drain(Source& source) {
@@ -116,6 +136,28 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
         on_gap_(gap);
     }
     return store_held();
+}
+
+void Pipeline::note_probe_missed(std::uint64_t total) {
+    if (total <= counters_.probe_missed || stuck_ || held_.event || held_.gap) {
+        return;
+    }
+    scope_ = fmt::format("at most {} calls", total - counters_.probe_missed);
+    counters_.probe_missed = total;
+    counters_.gaps++;
+    Gap& gap = held_.lost;
+    gap = Gap{};
+    gap.from = store_.next_seq();
+    gap.to = gap.from - 1;
+    gap.mono_ns = clock_.mono_ns();
+    gap.real_ns = clock_.real_ns();
+    gap.reason = GapReason::probe_missed;
+    gap.scope = scope_;
+    held_.gap = true;
+    if (on_gap_) {
+        on_gap_(gap);
+    }
+    store_held();
 }
 
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {
@@ -255,19 +297,39 @@ void Pipeline::get_unstuck() {
     }
 }
 
+std::uint64_t Pipeline::abandon() {
+    std::uint64_t count = store_.next_seq() - 1 - store_.written_seq();
+    count += held_.event ? 1 : held_.gap ? held_.lost.count() : 0;
+    held_.event = held_.gap = false;
+    for (auto& source : sources_) {
+        source->barrier().ignore();  // what it could not write out is not told of, here neither
+        vx_item item;
+        while (vx_reader_next(&source->reader(), &item) != VX_ITEM_NONE &&
+               item.kind != VX_ITEM_BROKEN) {
+            const bool lost = item.kind == VX_ITEM_GAP ||
+                              (item.kind == VX_ITEM_LOST && item.cls != VX_CLASS_M);
+            count += item.kind == VX_ITEM_EVENT ? 1 : lost ? item.count : 0;
+        }
+    }
+    return count;
+}
+
 void Pipeline::sync(std::function<void(const Status&)> done) {
     if (stuck_ || broken_) {
         done(Status::error(EIO, stuck_ ? stuck_reason_.c_str() : "the ring is broken"));
         return;
     }
+    Barrier barrier;
     for (auto& source : sources_) {
         if (Status status = source->barrier(); !status) {
             done(status);
             return;
         }
+        barrier.marks.push_back(source->mark());
         source->awake();
     }
-    syncs_.push_back(std::move(done));
+    barrier.done = std::move(done);
+    syncs_.push_back(std::move(barrier));
 }
 
 std::uint64_t Pipeline::backlog_bytes() const {

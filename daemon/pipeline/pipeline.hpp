@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +36,7 @@ struct PipelineCounters {
     std::uint64_t turns = 0;
     std::uint64_t store_errors = 0;
     std::uint64_t push_errors = 0;
+    std::uint64_t probe_missed = 0;   // calls that probes could not follow, as far as in the stream
     double score_min = 1.0;           // context that survived translation: below 1.0 is a bug
     std::array<std::uint64_t, VX_OP_COUNT> by_op{};
     std::array<std::uint64_t, VX_OP_COUNT> units{};   // userspace operations that came of each
@@ -68,14 +70,21 @@ class Pipeline {
     // stuck.
     bool turn();
 
+    // Calls that the kernel's probes could not follow, since the channel was made: an increase
+    // becomes a gap here. While the store is stuck it waits for a later call.
+    void note_probe_missed(std::uint64_t total);
+
     // Calls `done` when all that happened before this call has been read, stored and synced (or
-    // with the error).
+    // with the error), whatever goes on happening.
     void sync(std::function<void(const Status&)> done);
 
     // The store can't be written: back-pressure. turn() does nothing until retry().
     [[nodiscard]] bool stuck() const { return stuck_; }
     [[nodiscard]] const std::string& stuck_reason() const { return stuck_reason_; }
     void retry() { stuck_ = false; }
+    // The end of a store that is stuck for good: reads what the rings still hold without storing
+    // it. How many numbers that is, with those in the store's open batch.
+    std::uint64_t abandon();
 
     [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
     [[nodiscard]] std::uint64_t backlog_bytes() const;
@@ -91,6 +100,12 @@ class Pipeline {
         Gap lost;
     };
 
+    // A sync under way: what each source must have passed.
+    struct Barrier {
+        std::vector<Source::Mark> marks;
+        std::function<void(const Status&)> done;
+    };
+
     unsigned drain(Source& source);
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record);
@@ -101,6 +116,8 @@ class Pipeline {
     bool store_held();
     void publish(const EventView& view);
     bool finish_turn();
+    [[nodiscard]] bool passed(const Barrier& barrier) const;
+    void answer_syncs();
     void get_stuck(const Status& status);
     void get_unstuck();
 
@@ -114,7 +131,7 @@ class Pipeline {
     std::vector<Subscriber> subscribers_;
     std::function<void(const Gap&)> on_gap_;
     std::unordered_map<std::uint64_t, std::uint64_t> mounts_;
-    std::vector<std::function<void(const Status&)>> syncs_;
+    std::deque<Barrier> syncs_;
     PipelineCounters counters_;
     Held held_;
     std::string path_;

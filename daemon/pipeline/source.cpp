@@ -23,6 +23,12 @@ Result<std::unique_ptr<Source>> Source::create(const SourceConfig& config) {
     return self;
 }
 
+Source::Mark Source::mark() const {
+    Mark mark(std::size_t{reader_.n} * VX_CLASSES + 1);
+    vx_reader_mark(&reader_, mark.data());
+    return mark;
+}
+
 bool Source::sleep() {
     if (!asleep_) {
         asleep_ = vx_reader_sleep(&reader_, 1) != 0;

@@ -36,6 +36,13 @@ class Source {
     // Writes pending losses out, so that the reader finds them.
     Status barrier() { return barrier_(); }
 
+    // What has happened by now, and whether all of it has been read.
+    using Mark = std::vector<__u64>;
+    [[nodiscard]] Mark mark() const;
+    [[nodiscard]] bool passed(const Mark& mark) const {
+        return vx_reader_passed(&reader_, mark.data()) != 0;
+    }
+
     // Goes to sleep if there is nothing to read. True: the ring's wakeup will come. False: read on.
     bool sleep();
     // No wakeups are wanted from here on.

@@ -132,6 +132,16 @@ Status Channel::remove_watch(std::uint64_t id) {
     return call(fd_.get(), VX_IOC_WATCH_REMOVE, remove, "remove a watch");
 }
 
+Result<bool> Channel::watch_gone(std::uint64_t id) {
+    vx_watch_state state{};
+    state.size = sizeof(state);
+    state.watch = id;
+    if (Status s = call(fd_.get(), VX_IOC_WATCH_STATE, state, "ask for a watch's state"); !s) {
+        return s;
+    }
+    return state.state == VX_WATCH_GONE;
+}
+
 Status Channel::push(std::uint32_t entries, vx_push_call& argument) {
     argument = vx_push_call{};
     argument.size = sizeof(argument);

@@ -63,6 +63,8 @@ class Channel {
 
     Result<WatchInfo> add_watch(const WatchRequest& request);
     Status remove_watch(std::uint64_t id);
+    // True: its file system was unmounted, or the root of its subtree deleted.
+    Result<bool> watch_gone(std::uint64_t id);
     // Handles up to `entries` of the push ring. `handled` and `failed` are valid after an error
     // too.
     Status push(std::uint32_t entries, vx_push_call& call);

@@ -183,7 +183,8 @@ void append_text(const Gap& gap, const TextOptions& options, std::string& out) {
         out.append(14, ' ');
     }
     if (gap.count() == 0) {
-        out += "---- not watched for a while";
+        out += gap.reason == GapReason::stopped ? "---- not watched for a while"
+                                                : "---- some may be missing";
     } else {
         fmt::format_to(std::back_inserter(out), "---- {} lost ({} to {})", gap.count(), gap.from,
                        gap.to);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "config/name_list.hpp"
 #include "wiring/daemon.hpp"
 
@@ -52,6 +54,7 @@ Json Commands::stream() const {
             {"gaps", c.gaps},
             {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
             {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
+            {"probe_missed", c.probe_missed},
             {"no_path", c.no_path},
             {"directories", daemon_.paths_.size()},
             {"context_score_min", c.score_min}};
@@ -66,6 +69,7 @@ Json Commands::journal() const {
             {"bytes", s.bytes},
             {"writes", s.writes},
             {"write_errors", s.write_errors},
+            {"sync_errors", s.sync_errors},
             {"segments", s.segments}};
 }
 
@@ -97,6 +101,7 @@ Json Commands::watches() const {
     if (daemon_.watches_) {
         for (const Watch& w : daemon_.watches_->list()) {
             Json row = {{"id", w.info.id},
+                        {"state", daemon_.watches_->gone(w) ? "gone" : "live"},
                         {"path", w.request.path},
                         {"scope", w.request.subtree ? "subtree" : "filesystem"},
                         {"purpose", w.purpose},
@@ -151,11 +156,30 @@ void Commands::stats(const Json&, const Reply& reply) {
         }
         user_ops.push_back(std::move(row));
     }
-    reply.done({{"ops", ops}, {"user_ops", user_ops}});
+    Json out = {{"ops", ops}, {"user_ops", user_ops}};
+    if (daemon_.channel_) {
+        out["probe_missed"] = kernel.probe_missed;
+    }
+    reply.done(out);
 }
 
 void Commands::sync(const Json& request, const Reply& reply) {
-    daemon_.pipeline_->sync([this, reply](const Status& status) {
+    const auto deadline = std::make_shared<OpId>();
+    const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
+    if (timeout_ms != 0) {
+        Result<OpId> timer = daemon_.loop_->timer(timeout_ms * 1'000'000, [reply](int) {
+            reply.fail("what happened before is not stored yet",
+                       "`vexctl status` says what is wrong");
+        });
+        if (!timer) {
+            reply.fail(timer.status());
+            return;
+        }
+        *deadline = *timer;
+    }
+    daemon_.look_for_missed();
+    daemon_.pipeline_->sync([this, reply, deadline](const Status& status) {
+        daemon_.loop_->cancel(*deadline);
         if (!status) {
             reply.fail(status, "`vexctl status` says what is wrong");
             return;
@@ -163,16 +187,6 @@ void Commands::sync(const Json& request, const Reply& reply) {
         reply.done(
             {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
     });
-    const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
-    if (timeout_ms == 0) {
-        return;
-    }
-    Result<OpId> timer = daemon_.loop_->timer(timeout_ms * 1'000'000, [reply](int) {
-        reply.fail("what happened before is not stored yet", "`vexctl status` says what is wrong");
-    });
-    if (!timer) {
-        reply.fail(timer.status());
-    }
 }
 
 void Commands::watch_add(const Json& request, const Reply& reply) {

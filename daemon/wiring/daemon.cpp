@@ -6,6 +6,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
+#include <optional>
+
 #include "sys/notify.hpp"
 #include "wiring/commands.hpp"
 
@@ -15,13 +17,16 @@ namespace {
 constexpr std::uint64_t kSyncPeriodNs = 1'000'000'000;
 constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 // What the mount must know of its backing directory to keep its caches true.
-constexpr std::uint64_t kInvalidatingOps = VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE);
+constexpr std::uint64_t kInvalidatingOps =
+    VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_CLOSE);
 }  // namespace
 
-Daemon::Daemon(const Options& options) : options_(options), started_ns_(clock_.mono_ns()) {}
+Daemon::Daemon(const Options& options, journal::SegmentWriter* writer)
+    : options_(options), writer_(writer), started_ns_(clock_.mono_ns()) {}
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
-    std::unique_ptr<Daemon> self(new Daemon(options));
+Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
+                                              journal::SegmentWriter* writer) {
+    std::unique_ptr<Daemon> self(new Daemon(options, writer));
     using Step = Status (Daemon::*)();
     // The control socket comes first: it is what tells a second daemon that there is one.
     for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_store,
@@ -33,7 +38,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
     return self;
 }
 
-Daemon::~Daemon() { shut_down(); }
+Daemon::~Daemon() {
+    if (Status status = stop(); !status) {
+        spdlog::error("{}", status.message());
+    }
+}
 
 Status Daemon::open_loop() {
     Result<std::unique_ptr<Loop>> loop = Loop::create();
@@ -47,7 +56,7 @@ Status Daemon::open_loop() {
 
 Status Daemon::open_store() {
     Result<std::unique_ptr<journal::FileStore>> store =
-        journal::FileStore::open({.directory = options_.journal});
+        journal::FileStore::open({.directory = options_.journal}, writer_);
     if (!store) {
         return store.status();
     }
@@ -62,12 +71,12 @@ Status Daemon::open_store() {
     if (!retry) {
         return retry.status();
     }
+    // The store remembers and logs why a sync failed: degraded() has it.
     return loop_
         ->every(kSyncPeriodNs,
                 [this](int) {
-                    if (Status status = store_->sync(); !status) {
-                        spdlog::error("{}", status.message());
-                    }
+                    look_for_missed();
+                    store_->sync().ignore();
                 })
         .status();
 }
@@ -184,6 +193,15 @@ void Daemon::trust_caches() {
     }
 }
 
+// What the kernel's probes could not follow.
+void Daemon::look_for_missed() {
+    if (channel_) {
+        if (const Result<vx_stats> stats = channel_->stats(); stats) {
+            pipeline_->note_probe_missed(stats.value().probe_missed);
+        }
+    }
+}
+
 void Daemon::watch_mount_end() {
     Result<OpId> poll = loop_->poll(mount_->ended_fd(), POLLIN, [this](int) {
         spdlog::info("{} was unmounted: stopping", options_.mountpoint);
@@ -257,13 +275,37 @@ std::vector<std::string> Daemon::degraded() const {
     if (pipeline_->stuck()) {
         reasons.push_back("the event store can not be written: " + pipeline_->stuck_reason());
     }
+    if (const Status& status = store_->sync_status(); !status) {
+        reasons.push_back(
+            fmt::format("events behind number {} would not survive a power cut: {}",
+                        store_->durable_seq(), status.message()));
+    }
     if (pipeline_->broken()) {
         reasons.emplace_back("the ring is broken: restart vexfsd");
     }
     if (channel_ && (options_.ops & ~channel_->ops()) != 0) {
         reasons.emplace_back("this kernel can't observe some of the operations asked for");
     }
+    add_gone_watches(reasons);
     return reasons;
+}
+
+void Daemon::add_gone_watches(std::vector<std::string>& reasons) const {
+    if (!watches_) {
+        return;
+    }
+    for (const Watch& watch : watches_->list()) {
+        if (!watches_->gone(watch)) {
+            continue;
+        }
+        const std::string repair = watch.purpose == "watch"
+                                       ? fmt::format("`vexctl watch remove {}`", watch.info.id)
+                                       : std::string("start vexfsd again");
+        reasons.push_back(
+            fmt::format("nothing comes of the {} {} any more, it was {}: {}", watch.purpose,
+                        watch.request.path,
+                        watch.request.subtree ? "deleted or unmounted" : "unmounted", repair));
+    }
 }
 
 std::string Daemon::summary() const {
@@ -288,9 +330,9 @@ void Daemon::on_signal(int number) {
 
 Status Daemon::run() { return loop_->run(); }
 
-void Daemon::shut_down() {
+Status Daemon::stop() {
     if (std::exchange(down_, true)) {
-        return;
+        return {};
     }
     notify_stopping();
     control_.reset();
@@ -298,23 +340,40 @@ void Daemon::shut_down() {
         loop_->cancel(mount_poll_);
         mount_->stop();
     }
-    // What happened before the unmount is still in the rings: read it, then make it durable.
-    if (pipeline_ && loop_) {
-        pipeline_->retry();
-        bool drained = false;
-        pipeline_->sync([&drained](const Status& status) {
-            drained = true;
-            if (!status) {
-                spdlog::error("the last events could not be made durable: {}", status.message());
-            }
-        });
-        while (!drained && !pipeline_->stuck() && !pipeline_->broken()) {
-            pipeline_->turn();
-        }
+    if (watches_) {
+        watches_->remove_all();  // what goes on happening would have no end
+    }
+    Status drained;
+    if (pipeline_) {
+        drained = drain();
     }
     if (loop_) {
         loop_->before_wait([] { return false; });
     }
+    return drained;
+}
+
+// What happened until now is still in the rings: reads it, then makes it durable.
+Status Daemon::drain() {
+    pipeline_->retry();
+    look_for_missed();
+    const auto synced = std::make_shared<std::optional<Status>>();
+    pipeline_->sync([synced](const Status& status) { *synced = status; });
+    while (!*synced && !pipeline_->stuck() && !pipeline_->broken()) {
+        pipeline_->turn();
+    }
+    if (pipeline_->stuck() || pipeline_->broken()) {
+        const std::string why =
+            pipeline_->stuck() ? pipeline_->stuck_reason() : "the ring is broken";
+        return Status::error(
+            EIO, fmt::format("{} events could not be stored: {}", pipeline_->abandon(), why));
+    }
+    if (store_->sync_status()) {
+        return **synced;
+    }
+    // Once more: it writes again what may be gone.
+    return store_->sync().with_context(fmt::format(
+        "events behind number {} could not be made durable", store_->durable_seq()));
 }
 
 }  // namespace vexfs

@@ -26,13 +26,16 @@ namespace vexfs {
 class Daemon {
   public:
     // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the
-    // calling thread.
-    static Result<std::unique_ptr<Daemon>> start(const Options& options);
-    // Unmounts, drains, syncs.
+    // calling thread. `writer`, which outlives the daemon, writes the event store; nullptr: files.
+    static Result<std::unique_ptr<Daemon>> start(const Options& options,
+                                                 journal::SegmentWriter* writer = nullptr);
+    // stop(), if that was not called.
     ~Daemon();
 
     // Serves until a signal or the end of the mount says to stop.
     Status run();
+    // Unmounts, drains, syncs. The error says how many events could not be stored, and why.
+    Status stop();
 
     // Why the stream is not what the user asked for; empty: it is.
     [[nodiscard]] std::vector<std::string> degraded() const;
@@ -41,7 +44,7 @@ class Daemon {
 
   private:
     friend class Commands;
-    explicit Daemon(const Options& options);
+    Daemon(const Options& options, journal::SegmentWriter* writer);
 
     Status open_store();
     Status open_loop();
@@ -52,10 +55,13 @@ class Daemon {
     Status use_fuse_boundary();
     void watch_mount_end();
     void trust_caches();
+    void look_for_missed();
     void on_signal(int number);
-    void shut_down();
+    Status drain();
+    void add_gone_watches(std::vector<std::string>& reasons) const;
 
     Options options_;
+    journal::SegmentWriter* writer_;
     SystemClock clock_;
     std::uint64_t started_ns_ = 0;
     std::unique_ptr<Loop> loop_;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <climits>
@@ -105,6 +106,20 @@ Status Watches::remove(std::uint64_t id) {
         return {};
     }
     return Status::error(ENOENT, fmt::format("no watch {}: `vexctl watch list` shows them", id));
+}
+
+bool Watches::gone(const Watch& watch) const {
+    const Result<bool> gone = channel_.watch_gone(watch.info.id);
+    return !gone || gone.value();
+}
+
+void Watches::remove_all() {
+    for (const Watch& watch : watches_) {
+        if (Status status = channel_.remove_watch(watch.info.id); !status) {
+            spdlog::warn("{}: {}", watch.request.path, status.message());
+        }
+    }
+    watches_.clear();
 }
 
 }  // namespace vexfs

@@ -26,6 +26,11 @@ class Watches {
     Result<Watch> add(WatchRequest request, const std::string& purpose);
     // ENOENT: no such watch. EPERM: a watch that the mount needs.
     Status remove(std::uint64_t id);
+    // Nothing is observed any more, the mount's watches included.
+    void remove_all();
+
+    // Nothing can come of it any more: its file system was unmounted, or its directory deleted.
+    [[nodiscard]] bool gone(const Watch& watch) const;
 
     [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
 

@@ -79,6 +79,17 @@ struct vx_watch_remove {
 	__u64 watch;
 };
 
+#define VX_WATCH_LIVE 0u
+#define VX_WATCH_GONE 1u        /* its file system was unmounted, or its subtree's root deleted */
+
+struct vx_watch_state {
+	__u32 size;
+	__u32 flags;            /* must be 0 */
+	__u64 watch;
+	__u32 state;            /* out: VX_WATCH_LIVE or VX_WATCH_GONE */
+	__u32 reserved;
+};
+
 struct vx_push_call {
 	__u32 size;
 	__u32 flags;            /* must be 0 */
@@ -127,11 +138,13 @@ struct vx_stats {
 #define VX_IOC_PUSH _IOWR('V', 0xf4, struct vx_push_call)
 #define VX_IOC_BARRIER _IOWR('V', 0xf5, struct vx_barrier)
 #define VX_IOC_STATS _IOWR('V', 0xf6, struct vx_stats)
+#define VX_IOC_WATCH_STATE _IOWR('V', 0xf7, struct vx_watch_state)
 
 VX_STATIC_ASSERT(sizeof(struct vx_query) == 48, "vx_query changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_create) == 80, "vx_create changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_watch_add) == 80, "vx_watch_add changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_watch_remove) == 16, "vx_watch_remove changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_watch_state) == 24, "vx_watch_state changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_push_call) == 24, "vx_push_call changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_barrier) == 16, "vx_barrier changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_stats) == 56 + 8 * (5 * VX_OP_SLOTS + VX_UOP_COUNT),

@@ -34,6 +34,7 @@ TEST_CASE("The calls have the numbers that were published") {
     CHECK(VX_IOC_PUSH == 0xC01856F4u);
     CHECK(VX_IOC_BARRIER == 0xC01056F5u);
     CHECK(VX_IOC_STATS == 0xC40856F6u);
+    CHECK(VX_IOC_WATCH_STATE == 0xC01856F7u);
 }
 
 TEST_CASE("Record types, flags and features keep their bits") {

@@ -32,6 +32,7 @@ const struct boundary_number *boundary_in_c(size_t *count);
 	X(offsetof(struct vx_stats, pushed_uop)) X(offsetof(struct vx_create, reserved64))    \
 	X(offsetof(struct vx_watch_add, root_gen)) X(offsetof(struct vx_query, reserved))     \
 	X(VX_IOC_QUERY) X(VX_IOC_CREATE) X(VX_IOC_WATCH_ADD) X(VX_IOC_WATCH_REMOVE)           \
+	X(VX_IOC_WATCH_STATE) X(sizeof(struct vx_watch_state))                                \
 	X(VX_IOC_PUSH) X(VX_IOC_BARRIER) X(VX_IOC_STATS) X(VX_EVENT_MAX) X(VX_USER_MAX)       \
 	X(VX_DIR_MAX) X(VX_F_ALL) X(VX_OPS_ALL) X(VX_OPS_DEFAULT) X(VX_RING_MAGIC)            \
 	X(VX_MMAP_RING) X(VX_MMAP_CONSUMER) X(VX_MMAP_PUSH) X(VX_PUSH_ENTRIES_OFF)            \

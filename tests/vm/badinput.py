@@ -5,7 +5,9 @@ import base64
 import errno
 import os
 import shutil
+import signal
 import subprocess
+import threading
 
 from session import Vexfsd, check, check_equal, finish, run, wait_for
 
@@ -99,17 +101,29 @@ def deleted_working_directory():
     daemon.stop()
 
 
+def gone_watch(daemon, path):
+    """The one watch of `daemon`, on `path`, is dead; says so everywhere, until it is removed."""
+    status = daemon.ctl("status")
+    check_equal("a watch that is gone is a degraded status", status.returncode, 3)
+    check("which says which and what to do", path in status.stdout
+          and "vexctl watch remove" in status.stdout, status.stdout)
+    watch = daemon.json("watch", "list")["watches"][0]
+    check_equal("the list says it too", watch["state"], "gone")
+    check("and the doctor", path in daemon.ctl("doctor").stdout)
+    check_equal("it can be removed", daemon.ctl("watch", "remove", str(watch["id"])).returncode, 0)
+    check_equal("and all is well again", daemon.status()["state"], "ok")
+
+
 def vanished_watch():
     os.makedirs("/tmp/vanish/below")
     daemon = Vexfsd("--watch", "/tmp/vanish", name="vanish")
+    check_equal("a watch lives", daemon.status()["watches"][0]["state"], "live")
     shutil.rmtree("/tmp/vanish")
     daemon.sync()
     ops = [(e["op"], e["path"]) for e in daemon.lines() if e["op"].endswith("Delete")]
     check_equal("the end of a watched directory is seen", ops,
                 [("DirDelete", "/tmp/vanish/below"), ("DirDelete", "/tmp/vanish")])
-    check_equal("and the daemon goes on", daemon.status()["state"], "ok")
-    watch = daemon.json("watch", "list")["watches"][0]["id"]
-    check_equal("its watch can be removed", daemon.ctl("watch", "remove", str(watch)).returncode, 0)
+    gone_watch(daemon, "/tmp/vanish")
     refused = daemon.ctl("watch", "add", "/tmp/vanish")
     check("what is not there is not watched", refused.returncode == 1
           and os.strerror(errno.ENOENT) in refused.stdout + refused.stderr, refused.stderr)
@@ -126,9 +140,37 @@ def vanished_file_system():
     daemon.sync()
     events = daemon.lines()
     check("what happened before is there", any(e["path"] == "/run/fs/directory" for e in events))
-    watch = daemon.json("watch", "list")["watches"][0]["id"]
-    check_equal("its watch can be removed", daemon.ctl("watch", "remove", str(watch)).returncode, 0)
-    check_equal("and the daemon goes on", daemon.status()["state"], "ok")
+    gone_watch(daemon, "/run/fs")
+    daemon.stop()
+
+
+def mounted_again():
+    """The same device at the same place: another life, which the watch does not see."""
+    subprocess.run(["truncate", "-s", "16M", "/run/image"], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "/run/image"], check=True)
+    loop = run("losetup", "--find", "--show", "/run/image").stdout.strip()
+    subprocess.run(["mount", loop, "/run/fs"], check=True)
+    daemon = Vexfsd("--watch", "/run/fs", name="again")
+    subprocess.run(["umount", "/run/fs"], check=True)
+    subprocess.run(["mount", loop, "/run/fs"], check=True)
+    gone_watch(daemon, "/run/fs")
+    check_equal("it can be watched anew", daemon.ctl("watch", "add", "/run/fs").returncode, 0)
+    check_equal("and that watch lives", daemon.json("watch", "list")["watches"][0]["state"], "live")
+    daemon.stop()
+    subprocess.run(["umount", "/run/fs"], check=True)
+    subprocess.run(["losetup", "-d", loop], check=True)
+
+
+def moved_watch():
+    os.makedirs("/tmp/before")
+    daemon = Vexfsd("--watch", "/tmp/before", name="moved")
+    os.rename("/tmp/before", "/tmp/after")
+    check_equal("a watched directory that was moved lives on", (
+        daemon.status()["state"], daemon.json("watch", "list")["watches"][0]["state"]),
+                ("ok", "live"))
+    os.mkdir("/tmp/after/below")
+    daemon.sync()
+    check("and is watched where it is", any(e["op"] == "DirCreate" for e in daemon.lines()))
     daemon.stop()
 
 
@@ -204,12 +246,60 @@ def full_disk(ring_bytes, count, lossless):
     subprocess.run(["umount", "/run/small"], check=True)
 
 
+def missed_probes():
+    """More calls at once than the kernel's probes follow: they wait in a mount that is stopped."""
+    os.makedirs("/tmp/behind")
+    os.makedirs("/tmp/slow")
+    slow = Vexfsd("--no-kmod", "--source", "/tmp/behind", "/tmp/slow", name="slow")
+    daemon = Vexfsd("--watch", "/tmp/slow", name="missed")
+    file = os.open("/tmp/slow/file", os.O_CREAT | os.O_RDWR)
+    check_equal("no call is missed before", daemon.json("stats")["probe_missed"], 0)
+    os.kill(slow.pid, signal.SIGSTOP)
+    calls = [threading.Thread(target=os.fsync, args=(file,)) for _ in range(400)]
+    for call in calls:
+        call.start()
+    seen = wait_for(lambda: daemon.json("stats")["probe_missed"] > 0)
+    os.kill(slow.pid, signal.SIGCONT)
+    for call in calls:
+        call.join()
+    os.close(file)
+    check("calls that the probes could not follow are counted", seen)
+    daemon.sync()
+    gaps = [line["gap"] for line in daemon.lines() if "gap" in line]
+    check("and are a gap in the stream", gaps and all(
+        (gap["reason"], gap["count"]) == ("probe_missed", 0) for gap in gaps), str(gaps))
+    check_equal("status counts them as well", daemon.status()["stream"]["probe_missed"],
+                daemon.json("stats")["probe_missed"])
+    check("both daemons end", daemon.stop() and slow.stop())
+
+
+def steady_load():
+    """Names come and go without a pause: neither a barrier nor the end waits for one."""
+    os.makedirs("/tmp/steady")
+    daemon = Vexfsd("--watch", "/tmp/steady", name="steady")
+    load = [subprocess.Popen(["sh", "-c", f"while :; do mkdir /tmp/steady/{n}; "
+                              f"rmdir /tmp/steady/{n}; done"]) for n in range(4)]
+    try:
+        for _ in range(5):
+            check_equal("sync is answered under load",
+                        daemon.ctl("sync", "--timeout", "60").returncode, 0)
+        check("the daemon ends under load", daemon.stop())
+    finally:
+        for program in load:
+            program.kill()
+            program.wait()
+
+
 hard_names()
 long_paths()
 deleted_working_directory()
 vanished_watch()
 vanished_file_system()
+mounted_again()
+moved_watch()
 vanished_source()
+missed_probes()
+steady_load()
 full_disk("2M", 6000, True)
 full_disk("16K", 6000, False)
 finish()

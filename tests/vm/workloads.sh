@@ -143,6 +143,25 @@ done
 [[ $stale == 0 ]]
 report $? "100 changes behind the mount, none of them stale on it (stale: $stale)"
 
+# So are stores through a shared mapping, once it is closed: no write tells of them.
+stale=$(python3 - "$source/mapped" "$mount/mapped" "$control" <<'END'
+import mmap, subprocess, sys
+behind, seen, control = sys.argv[1:]
+with open(behind, "wb") as file:
+    file.write(bytes(4096))
+stale = 0
+for number in range(100):
+    with open(behind, "r+b") as file, mmap.mmap(file.fileno(), 4096) as area:
+        area[0] = number
+    subprocess.run(["vexctl", "--socket", control, "sync"], check=True, stdout=subprocess.DEVNULL)
+    with open(seen, "rb") as file:
+        stale += file.read(1)[0] != number
+print(stale)
+END
+)
+[[ $stale == 0 ]]
+report $? "100 stores through a mapping behind the mount, none of them stale on it (stale: $stale)"
+
 daemon=$(pgrep -x vexfsd)
 kill -TERM "$daemon"
 tail --pid="$daemon" -f /dev/null

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/options.hpp"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "config/settings.hpp"
 #include "op_table.h"
 #include "support/catch.hpp"
@@ -283,4 +286,19 @@ TEST_CASE("config: errors name file, line and key") {
 TEST_CASE("config: an empty file says nothing") {
     const ConfigFile file("");
     CHECK(parse({"--config", file.path.c_str(), "--watch", "/a"}).ok());
+}
+
+TEST_CASE("options: a relative --config where the working directory is gone is refused") {
+    const ConfigFile file("watch = [\"data\"]\n");
+    const UniqueFd here(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const std::string gone = file.dir + "/gone";
+    REQUIRE(::mkdir(gone.c_str(), 0700) == 0);
+    REQUIRE(::chdir(gone.c_str()) == 0);
+    REQUIRE(::rmdir(gone.c_str()) == 0);
+    const auto options = parse({"--config", "../vexfsd.toml"});
+    REQUIRE(::fchdir(here.get()) == 0);
+    REQUIRE_FALSE(options.ok());
+    CHECK(contains(options.status().message(),
+                   "--config: the working directory, for ../vexfsd.toml: "
+                   "No such file or directory"));
 }

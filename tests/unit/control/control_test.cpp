@@ -274,6 +274,28 @@ TEST_CASE("control: the client over the limit is told so, and there is room when
     CHECK(next.ask("{\"cmd\":\"echo\",\"text\":\"in\"}\n").at("text") == "in");
 }
 
+TEST_CASE("control: a client that the loop has no room for is turned away and counted") {
+    Daemon daemon;
+    std::vector<OpId> timers;
+    daemon.on_loop([&] {
+        for (auto op = daemon.loop->timer(~0ULL, [](int) {}); op.ok();
+             op = daemon.loop->timer(~0ULL, [](int) {})) {
+            timers.push_back(*op);
+        }
+        return 0;
+    });
+    CHECK(RawClient(daemon.path()).lines().empty());
+    CHECK(daemon.on_loop([&] { return daemon.server->stats().refused; }) == 1);
+    daemon.on_loop([&] {
+        for (OpId& timer : timers) {
+            daemon.loop->cancel(timer);
+        }
+        return 0;
+    });
+    daemon.wait_until([&] { return daemon.loop->stats().slots_used <= 2; });
+    CHECK(RawClient(daemon.path()).ask("{\"cmd\":\"echo\",\"text\":\"in\"}\n").at("text") == "in");
+}
+
 TEST_CASE("control: a client that does not read is dropped and counted; others are served") {
     Daemon daemon;
     RawClient greedy(daemon.path());

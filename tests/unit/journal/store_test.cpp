@@ -8,6 +8,8 @@
 
 #include <csignal>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "journal/file_store.hpp"
 #include "journal/verify.hpp"
@@ -43,6 +45,49 @@ class SmallDisk final : public journal::SegmentWriter {
     int writes = 0;
 
   private:
+    journal::PwriteWriter real_;
+};
+
+// A disk that fails to sync now and then, as Linux tells of it: once, and what had been written by
+// then is not on the disk, although the next sync succeeds.
+class ForgetfulDisk final : public journal::SegmentWriter {
+  public:
+    Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
+        for (std::uint64_t at = offset; at < offset + bytes.size(); at += 8) {
+            unsynced_.insert({inode(fd), at});
+            gone.erase({inode(fd), at});
+        }
+        return real_.write(fd, bytes, offset);
+    }
+    Status sync(int fd) override {
+        const ino_t file = inode(fd);
+        for (auto it = unsynced_.begin(); it != unsynced_.end();) {
+            if (it->first != file) {
+                ++it;
+                continue;
+            }
+            if (failures > 0) {
+                gone.insert(*it);
+            }
+            it = unsynced_.erase(it);
+        }
+        if (failures > 0) {
+            --failures;
+            return Status::error(EIO, "sync journal: Input/output error");
+        }
+        return {};
+    }
+
+    int failures = 0;                                  // that many syncs fail
+    std::set<std::pair<ino_t, std::uint64_t>> gone;  // 8 bytes each
+
+  private:
+    static ino_t inode(int fd) {
+        struct stat st {};
+        REQUIRE(::fstat(fd, &st) == 0);
+        return st.st_ino;
+    }
+    std::set<std::pair<ino_t, std::uint64_t>> unsynced_;
     journal::PwriteWriter real_;
 };
 
@@ -246,6 +291,66 @@ TEST_CASE("store: no room for a new segment is back-pressure too") {
     REQUIRE(store->flush().ok());
     CHECK(verify(dir.path()).segments == 2);
     CHECK(verify(dir.path()).last_seq == 25);
+}
+
+TEST_CASE("store: what a failed sync left behind is durable only when it is written again") {
+    const TempDirectory dir;
+    ForgetfulDisk disk;
+    auto store = open_store(dir.path(), 1 << 20, &disk);
+    put_many(*store, 5);
+    REQUIRE(store->sync().ok());
+    put_many(*store, 5);
+    disk.failures = 2;
+    CHECK(store->sync().code() == EIO);
+    CHECK(store->sync().code() == EIO);
+    CHECK(store->sync_status().code() == EIO);
+    CHECK(store->stats().sync_errors == 2);
+    CHECK(store->durable_seq() == 5);
+    put_many(*store, 3);
+    CHECK_FALSE(disk.gone.empty());
+    REQUIRE(store->sync().ok());
+    CHECK(disk.gone.empty());
+    CHECK(store->durable_seq() == 13);
+    CHECK(store->sync_status().ok());
+    const auto report = verify(dir.path());
+    CHECK(report.problems + report.tail_bytes == 0);
+    CHECK(report.events == 13);
+}
+
+TEST_CASE("store: no number is durable while a full segment before it is not") {
+    const TempDirectory dir;
+    ForgetfulDisk disk;
+    auto store = open_store(dir.path(), 4096, &disk);
+    for (int batch = 0; batch < 10; ++batch) {
+        put_many(*store, 5);
+    }
+    REQUIRE(store->stats().segments > 2);
+    disk.failures = 1;
+    CHECK_FALSE(store->sync().ok());
+    CHECK(store->durable_seq() == 0);
+    CHECK_FALSE(disk.gone.empty());
+    REQUIRE(store->sync().ok());
+    CHECK(disk.gone.empty());
+    CHECK(store->durable_seq() == 50);
+}
+
+TEST_CASE("store: what is gone for good after a failed sync is never called durable") {
+    const TempDirectory dir;
+    ForgetfulDisk disk;
+    auto store = open_store(dir.path(), 1 << 20, &disk);
+    put_many(*store, 5);
+    disk.failures = 1;
+    CHECK_FALSE(store->sync().ok());
+    const UniqueFd fd(::open(only_segment(dir.path()).c_str(), O_WRONLY));
+    REQUIRE(::pwrite(fd.get(), "xxxx", 4, sizeof(journal::SegmentHeader) + 100) == 4);
+    for (int i = 0; i < 3; ++i) {
+        const Status status = store->sync();
+        INFO(status.message());
+        CHECK(status.code() == EIO);
+        CHECK(status.message().find("can not be read") != std::string::npos);
+        CHECK(store->durable_seq() == 0);
+    }
+    CHECK(store->written_seq() == 5);
 }
 
 TEST_CASE("store: wherever the last write was torn, opening cuts to the last whole entry") {

@@ -75,8 +75,8 @@ class MemoryStore final : public journal::Store {
 
 class Bench {
   public:
-    explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16)
-        : pipeline(store, paths, clock, {}) {
+    explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16, unsigned batch = 4096)
+        : pipeline(store, paths, clock, {.batch = batch}) {
         auto made = MemoryRing::create({.size_m = ring_bytes, .size_d = ring_bytes}, [] {});
         REQUIRE(made.ok());
         ring = std::move(made).value();
@@ -195,6 +195,24 @@ TEST_CASE("a full store holds the events back, and nothing is lost when there is
     CHECK(bench.pipeline.counters().events == 30);
 }
 
+TEST_CASE("what a full store never takes is counted at the end, wherever it is") {
+    Bench bench(VX_PAGE);
+    std::uint64_t attempts = 0;
+    bench.store.full = true;
+    bool lost = false;
+    while (!lost) {  // the batch, the item that does not fit it, the ring, and what that lost
+        lost = !bench.put(VX_OP_FILE_CREATE, ++attempts);
+        bench.put(VX_OP_FILE_WRITE, ++attempts);
+        if (attempts == 6) {
+            bench.run();
+            bench.pipeline.retry();
+        }
+    }
+    bench.run();
+    CHECK(bench.pipeline.stuck());
+    CHECK(bench.pipeline.abandon() == attempts);
+}
+
 TEST_CASE("a stuck store is back-pressure: what the ring then loses is a counted gap") {
     Bench bench(VX_PAGE);
     bench.store.full = true;
@@ -225,6 +243,81 @@ TEST_CASE("sync answers when all that happened before is stored and durable") {
     CHECK_FALSE(done);
     bench.run();
     CHECK(done);
+}
+
+TEST_CASE("sync is answered while things go on happening, and not before its barrier is passed") {
+    Bench bench(std::uint64_t{1} << 16, 4);
+    for (std::uint64_t i = 1; i <= 20; i++) {
+        REQUIRE(bench.put(i % 2 != 0 ? VX_OP_FILE_CREATE : VX_OP_FILE_WRITE, i));
+    }
+    bench.pipeline.subscribe([&](const EventView& view) {  // for each that is read, another one
+        REQUIRE(bench.put(view.op(), view.seq));
+    });
+    std::vector<std::uint64_t> durable;
+    const auto note = [&](const Status& status) {
+        CHECK(status.ok());
+        durable.push_back(bench.store.durable_seq());
+    };
+    bench.pipeline.sync(note);
+    for (int turn = 1; turn <= 4; turn++) {
+        CHECK(bench.pipeline.turn());
+        CHECK(durable.empty());
+    }
+    CHECK(bench.pipeline.turn());
+    REQUIRE(durable == std::vector<std::uint64_t>{20});
+    bench.pipeline.sync(note);  // the 20 that came in the meantime
+    for (int turn = 1; turn <= 6; turn++) {
+        CHECK(bench.pipeline.turn());
+    }
+    REQUIRE(durable.size() == 2);
+    CHECK(durable[1] >= 40);
+}
+
+TEST_CASE("sync waits for the losses before it too") {
+    Bench bench(VX_PAGE, 4);
+    std::uint64_t attempts = 0;
+    for (int i = 0; i < 40; i++) {
+        bench.put(VX_OP_FILE_CREATE, ++attempts);
+        bench.put(VX_OP_FILE_WRITE, ++attempts);
+    }
+    std::uint64_t durable = 0;
+    bench.pipeline.sync([&](const Status&) { durable = bench.store.durable_seq(); });
+    bench.run();
+    CHECK(bench.pipeline.counters().lost > 0);
+    CHECK(durable == attempts);
+}
+
+TEST_CASE("calls that the kernel could not follow become a gap without numbers, once each") {
+    Bench bench;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    std::uint64_t told = 0;
+    bench.pipeline.on_gap([&](const Gap&) { told++; });
+    for (const std::uint64_t total : {0, 3, 3, 10}) {
+        bench.pipeline.note_probe_missed(total);
+    }
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 2));
+    bench.run();
+    CHECK(told == 2);
+    CHECK(bench.pipeline.counters().probe_missed == 10);
+    REQUIRE(bench.store.written.size() == 4);
+    const Gap& first = bench.store.written[1].gap;
+    CHECK(first.reason == GapReason::probe_missed);
+    CHECK(first.from == 2);
+    CHECK(first.count() == 0);
+    CHECK(bench.store.written[2].gap.reason == GapReason::probe_missed);
+    CHECK(bench.store.written[3].event.view().seq == 2);
+
+    bench.store.full = true;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 3));
+    bench.run();
+    bench.pipeline.note_probe_missed(11);
+    CHECK(told == 2);
+    bench.store.full = false;
+    bench.pipeline.retry();
+    bench.run();
+    bench.pipeline.note_probe_missed(11);
+    CHECK(told == 3);
 }
 
 TEST_CASE("paths follow the directories that the stream creates, renames and deletes") {

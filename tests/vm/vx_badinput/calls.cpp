@@ -123,6 +123,9 @@ void try_calls() {
     expect("stats before create", ENOTCONN, error_of(::ioctl(fd.get(), VX_IOC_STATS, &stats)));
     expect("push before create", ENOTCONN, error_of(::ioctl(fd.get(), VX_IOC_PUSH, &push)));
     expect("watch before create", ENOTCONN, error_of(::ioctl(fd.get(), VX_IOC_WATCH_ADD, &add)));
+    auto state = sized<vx_watch_state>();
+    expect("state before create", ENOTCONN,
+           error_of(::ioctl(fd.get(), VX_IOC_WATCH_STATE, &state)));
     expect("remove before create", ENOTCONN,
            error_of(::ioctl(fd.get(), VX_IOC_WATCH_REMOVE, &remove)));
     try_all<vx_create>(
@@ -165,6 +168,7 @@ void try_sizes() {
                  {"create", VX_IOC_CREATE, sizeof(vx_create)},
                  {"watch", VX_IOC_WATCH_ADD, sizeof(vx_watch_add)},
                  {"remove", VX_IOC_WATCH_REMOVE, sizeof(vx_watch_remove)},
+                 {"state", VX_IOC_WATCH_STATE, sizeof(vx_watch_state)},
                  {"push", VX_IOC_PUSH, sizeof(vx_push_call)},
                  {"barrier", VX_IOC_BARRIER, sizeof(vx_barrier)},
                  {"stats", VX_IOC_STATS, sizeof(vx_stats)}};

@@ -26,6 +26,12 @@ int remove(int fd, std::uint64_t id, std::uint32_t flags = 0) {
     return error_of(::ioctl(fd, VX_IOC_WATCH_REMOVE, &argument));
 }
 
+int state(int fd, std::uint64_t id, std::uint32_t flags = 0, std::uint32_t reserved = 0) {
+    vx_watch_state argument{sizeof(vx_watch_state), flags, id, ~0U, reserved};
+    const int error = error_of(::ioctl(fd, VX_IOC_WATCH_STATE, &argument));
+    return error != 0 ? error : argument.state == VX_WATCH_LIVE ? 0 : -1;
+}
+
 // The errno of a mapping that is undone at once.
 int map(int fd, std::uint64_t bytes, int protection, int flags, std::uint64_t offset) {
     void* at = ::mmap(nullptr, bytes, protection, flags, fd, static_cast<off_t>(offset));
@@ -91,6 +97,10 @@ void try_watches() {
     expect("remove: no such watch", ENOENT, remove(fd.get(), 987654));
     expect("remove: watch 0", ENOENT, remove(fd.get(), 0));
     expect("remove: flags", EINVAL, remove(fd.get(), watch.watch, 1));
+    expect("state: no such watch", ENOENT, state(fd.get(), 987654));
+    expect("state: flags", EINVAL, state(fd.get(), watch.watch, 1));
+    expect("state: reserved", EINVAL, state(fd.get(), watch.watch, 0, 1));
+    expect("state: live", 0, state(fd.get(), watch.watch));
     expect("remove: right", 0, remove(fd.get(), watch.watch));
     expect("remove: a second time", ENOENT, remove(fd.get(), watch.watch));
     ::close(ends[0]);

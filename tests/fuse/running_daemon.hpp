@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunningDaemon: the whole daemon on a FUSE boundary, in this process, on a thread of its own.
+#pragma once
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "control/client.hpp"
+#include "mounted.hpp"
+#include "wiring/daemon.hpp"
+
+namespace vexfs::test {
+
+class RunningDaemon {
+  public:
+    explicit RunningDaemon(journal::SegmentWriter* writer = nullptr) {
+        ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
+        Options options;
+        options.source = tree.source();
+        options.mountpoint = tree.point();
+        options.no_kmod = true;
+        options.ops = VX_OPS_ALL;
+        options.journal = tree.root() + "/journal";
+        options.socket = socket();
+        auto started = Daemon::start(options, writer);
+        INFO(started.status().message());
+        REQUIRE(started.ok());
+        daemon = *std::move(started);
+        thread_ = std::thread([this] { result_ = daemon->run(); });
+    }
+    ~RunningDaemon() {
+        stop();
+        daemon.reset();
+        ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    }
+
+    // As SIGTERM does it: the signal is blocked in every thread and read by the daemon's loop.
+    void stop() {
+        if (thread_.joinable()) {
+            ::kill(::getpid(), SIGTERM);
+            thread_.join();
+            CHECK(result_.ok());
+        }
+    }
+    [[nodiscard]] std::string socket() const { return tree.root() + "/socket"; }
+    [[nodiscard]] ControlClient connect() const {
+        auto client = ControlClient::connect(socket());
+        REQUIRE(client.ok());
+        return *std::move(client);
+    }
+
+    TemporaryTree tree;
+    std::unique_ptr<Daemon> daemon;
+
+  private:
+    sigset_t mask_{};
+    std::thread thread_;
+    Status result_;
+};
+
+}  // namespace vexfs::test
