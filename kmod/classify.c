@@ -6,6 +6,7 @@
 #include <linux/fsnotify_backend.h>
 
 #include "classify.h"
+#include "place.h"
 
 static u32 kind_flags(umode_t mode)
 {
@@ -24,10 +25,10 @@ static unsigned int created(struct vx_fact *f, u32 mask, int data_type)
 		return VX_OP_FILE_CREATE;
 	/*
 	 * link(2) is the only one that hands the inode over: the new dentry is not yet joined to
-	 * it.
+	 * it. One name alone can also mean that the old one has gone in the meantime.
 	 */
 	if (data_type == FSNOTIFY_EVENT_INODE) {
-		if (f->inode->i_nlink != 1)
+		if (f->inode->i_nlink != 1 || !vx_place_tmpfile(f->inode))
 			return VX_OP_HARDLINK_CREATE;
 		f->flags = VX_F_TMPFILE;
 		return VX_OP_FILE_CREATE;

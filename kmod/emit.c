@@ -7,7 +7,6 @@
  * the tickets the order of the operations.
  */
 #include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
@@ -24,22 +23,6 @@ struct where {
 	const unsigned char *name;
 	u64 copy[VX_PLACE_NAME / 8];
 };
-
-/* O_TMPFILE objects are called "#" and their inode number: no name that anybody gave. */
-static bool is_tmpfile_name(const struct where *w, const struct inode *inode)
-{
-	u64 number = 0;
-	u32 i;
-
-	if (w->place.len < 2 || w->name[0] != '#' || !inode)
-		return false;
-	for (i = 1; i < w->place.len; i++) {
-		if (!isdigit(w->name[i]))
-			return false;
-		number = number * 10 + (w->name[i] - '0');
-	}
-	return number == inode->i_ino;
-}
 
 /* Of an operation on a name. Returns flags to add. */
 static inline u32 locate_given(struct where *w, const struct vx_fact *f)
@@ -74,7 +57,7 @@ static __always_inline u32 locate_dentry(struct where *w, const struct vx_fact *
 	}
 	if (likely(!d_unhashed(f->dentry)))
 		return 0;
-	if (!is_tmpfile_name(w, f->inode))
+	if (!f->inode || !vx_place_tmpfile_name(w->name, w->place.len, f->inode->i_ino))
 		return VX_F_UNLINKED;
 	w->place.len = 0;
 	return VX_F_UNLINKED | VX_F_NO_NAME;

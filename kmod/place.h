@@ -88,6 +88,14 @@ static inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 
 }
 
 /*
+ * Is this the name of an O_TMPFILE object with inode number @ino? "#" and that number: no name that
+ * anybody gave.
+ */
+bool vx_place_tmpfile_name(const unsigned char *name, u32 len, u64 ino);
+/* Has @inode a dentry that it was opened by with O_TMPFILE? */
+bool vx_place_tmpfile(struct inode *inode);
+
+/*
  * The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when
  * none is cached.
  */
