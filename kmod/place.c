@@ -6,15 +6,6 @@
 
 #define ALIASES_MAX 64    /* an object has as many dentries as names, and one O_TMPFILE's */
 
-void vx_place_read_locked(struct dentry *dentry, struct vx_place *p, u64 *name)
-{
-	spin_lock(&dentry->d_lock);
-	p->len = min_t(u32, dentry->d_name.len, NAME_MAX);
-	vx_place_copy(name, dentry->d_name.name, p->len);
-	vx_place_parent(dentry, p);
-	spin_unlock(&dentry->d_lock);
-}
-
 struct dentry *vx_place_dir(struct inode *dir)
 {
 	struct dentry *dentry;
