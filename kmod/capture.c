@@ -8,6 +8,8 @@
 #include "probe.h"
 #include "super.h"
 
+#define ON_NAMES (FS_CREATE | FS_DELETE | FS_RENAME)
+
 static const struct {
 	u64 ops;
 	u32 mask;
@@ -52,17 +54,20 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 	if (WARN_ON_ONCE(!in_task()))
 		return 0;
 	s = container_of(mark, struct vx_super, mark);
-	op = vx_classify(&f, mask, data, data_type, dir, name);
-	if (op == VX_OP_NONE)
+	if (data_type == FSNOTIFY_EVENT_PATH && likely(!(mask & ON_NAMES)))
+		op = vx_classify_open(&f, mask, data);
+	else
+		op = vx_classify(&f, mask, data, data_type, dir, name);
+	if (unlikely(op == VX_OP_NONE))
 		return 0;
-	if ((op == VX_OP_FILE_READ || op == VX_OP_FILE_WRITE) &&
-	    unlikely(atomic_read(&vx_calls_under_way)) && f.dentry &&
+	if (unlikely(atomic_read(&vx_calls_under_way)) && f.dentry &&
+	    (op == VX_OP_FILE_READ || op == VX_OP_FILE_WRITE) &&
 	    !vx_probe_calls_pass(op, f.dentry, s->channel->slot))
 		return 0;
 	preempt_disable();
-	if (op == VX_OP_FILE_RENAME)
+	if (unlikely(op == VX_OP_FILE_RENAME))
 		vx_probe_rename_read(&f, fsnotify_data_dentry(data, data_type));
-	else if (op == VX_OP_SYMLINK_CREATE)
+	else if (unlikely(op == VX_OP_SYMLINK_CREATE))
 		vx_probe_symlink_read(&f, fsnotify_data_dentry(data, data_type));
 	vx_report(s, op, &f);
 	preempt_enable();

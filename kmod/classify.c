@@ -6,13 +6,7 @@
 #include <linux/fsnotify_backend.h>
 
 #include "classify.h"
-
-static u32 kind_flags(umode_t mode)
-{
-	if (S_ISDIR(mode))
-		return VX_F_DIRECTORY;
-	return 0;
-}
+#include "place.h"
 
 static unsigned int created(struct vx_fact *f, u32 mask, int data_type)
 {
@@ -24,10 +18,10 @@ static unsigned int created(struct vx_fact *f, u32 mask, int data_type)
 		return VX_OP_FILE_CREATE;
 	/*
 	 * link(2) is the only one that hands the inode over: the new dentry is not yet joined to
-	 * it.
+	 * it. One name alone can also mean that the old one has gone in the meantime.
 	 */
 	if (data_type == FSNOTIFY_EVENT_INODE) {
-		if (f->inode->i_nlink != 1)
+		if (f->inode->i_nlink != 1 || !vx_place_tmpfile(f->inode))
 			return VX_OP_HARDLINK_CREATE;
 		f->flags = VX_F_TMPFILE;
 		return VX_OP_FILE_CREATE;
@@ -54,44 +48,22 @@ static unsigned int renamed(struct vx_fact *f, struct dentry *moved, struct inod
 	if (!moved)
 		return VX_OP_NONE;
 	/* Both directories are locked: the dentry stays where it has just been put. */
-	*f = (struct vx_fact){
-		.inode = f->inode,
-		.dir = d_inode(moved->d_parent),
-		.name = &moved->d_name,
-		.flags = kind_flags(f->inode ? f->inode->i_mode : 0),
-		.more = true,
-		.old_dir = dir,
-		.old_name = name,
-	};
+	f->dir = d_inode(moved->d_parent);
+	f->name = &moved->d_name;
+	f->flags = f->inode ? vx_kind_flags(f->inode->i_mode) : 0;
+	f->more = true;
+	f->elsewhere = false;
+	f->copy = NULL;
+	f->old_dir = dir;
+	f->old_name = name;
+	f->target = NULL;
+	f->cookie = 0;
 	return VX_OP_FILE_RENAME;
-}
-
-/* Something happened to an open file; it brings the path that the file was opened by. */
-static unsigned int accessed(struct vx_fact *f, u32 mask)
-{
-	f->flags = kind_flags(f->inode->i_mode);
-	if (mask & FS_OPEN) {
-		if (mask & FS_OPEN_EXEC)
-			f->flags |= VX_F_EXEC;
-		return VX_OP_FILE_OPEN;
-	}
-	if (mask & (FS_CLOSE_WRITE | FS_CLOSE_NOWRITE)) {
-		if (mask & FS_CLOSE_WRITE)
-			f->flags |= VX_F_WROTE;
-		return VX_OP_FILE_CLOSE;
-	}
-	if (mask & FS_MODIFY)
-		return VX_OP_FILE_WRITE;
-	if (mask & FS_ACCESS)
-		return f->flags & VX_F_DIRECTORY ? VX_OP_DIR_READ : VX_OP_FILE_READ;
-	return VX_OP_NONE;
 }
 
 unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data_type,
 			 struct inode *dir, const struct qstr *name)
 {
-	const struct path *path;
-
 	f->inode = fsnotify_data_inode(data, data_type);
 	f->dentry = NULL;
 	f->dir = dir;
@@ -104,17 +76,6 @@ unsigned int vx_classify(struct vx_fact *f, u32 mask, const void *data, int data
 		if (!dir || !name)
 			return VX_OP_NONE;
 		return mask & FS_CREATE ? created(f, mask, data_type) : deleted(f, mask);
-	}
-	path = fsnotify_data_path(data, data_type);
-	if (path) {
-		/*
-		 * A parent that is watched by somebody else adds dir and name; the dentry knows
-		 * them as well.
-		 */
-		f->dentry = path->dentry;
-		f->dir = NULL;
-		f->name = NULL;
-		return f->inode ? accessed(f, mask) : VX_OP_NONE;
 	}
 	/*
 	 * With a dentry: from notify_change(), whose probe reports it. With an inode: sysfs and the

@@ -15,8 +15,9 @@
  * number is used again with another generation; on file systems without generations its key is
  * taken out of every cache.
  *
- * Price: 16 KiB a sub-ring. Two directories with one key are a wrong path; with 10^6 directories
- * the odds are 10^-7.
+ * Price: 16 KiB a sub-ring. Two directories with one key are a wrong path. In one epoch of a file
+ * system with 31-bit inode numbers there are none; otherwise the odds are 10^-7 with 10^6
+ * directories.
  */
 #ifndef VEXFS_DIRS_H
 #define VEXFS_DIRS_H
@@ -41,10 +42,9 @@ void vx_dirs_free(struct vx_dirs *dirs);
 
 static inline u64 vx_dirs_key(const struct vx_super *s, u64 ino, u32 gen)
 {
-	u64 h = ino * 0x9e3779b97f4a7c15ull + (u64)atomic64_read(&s->dir_salt);
+	const u64 h = ino * 0x9e3779b97f4a7c15ull + (u64)atomic64_read(&s->dir_salt);
 
-	h = (h ^ (h >> 32) ^ gen) * 0xd6e8feb86659fd93ull;
-	return (h ^ (h >> 32)) | 1;
+	return (h ^ (u64)gen << 32) | 1;
 }
 
 static inline u64 *vx_dirs_slot(struct vx_dirs *d, u64 key)

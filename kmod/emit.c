@@ -7,7 +7,6 @@
  * the tickets the order of the operations.
  */
 #include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
@@ -18,100 +17,84 @@
 #include "record.h"
 #include "trace.h"
 
-/* Parent and name, wherever they come from. */
-struct where {
-	struct vx_place place;
-	const unsigned char *name;
-	u64 copy[VX_PLACE_NAME / 8];
-};
-
-/* O_TMPFILE objects are called "#" and their inode number: no name that anybody gave. */
-static bool is_tmpfile_name(const struct where *w, const struct inode *inode)
-{
-	u64 number = 0;
-	u32 i;
-
-	if (w->place.len < 2 || w->name[0] != '#' || !inode)
-		return false;
-	for (i = 1; i < w->place.len; i++) {
-		if (!isdigit(w->name[i]))
-			return false;
-		number = number * 10 + (w->name[i] - '0');
-	}
-	return number == inode->i_ino;
-}
-
 /* Of an operation on a name. Returns flags to add. */
-static inline u32 locate_given(struct where *w, const struct vx_fact *f)
+static __always_inline u32 place_given(struct vx_place *p, const struct vx_fact *f, u64 *name)
 {
-	w->place.parent = NULL;
-	w->place.ino = 0;
-	w->place.gen = 0;
+	p->parent = NULL;
+	p->ino = 0;
+	p->gen = 0;
 	if (likely(f->dir)) {
-		w->place.ino = f->dir->i_ino;
-		w->place.gen = f->dir->i_generation;
+		p->ino = f->dir->i_ino;
+		p->gen = f->dir->i_generation;
 	} else if (f->more) {
-		w->place.ino = f->parent_ino;
-		w->place.gen = f->parent_gen;
+		p->ino = f->parent_ino;
+		p->gen = f->parent_gen;
 	}
-	w->place.len = 0;
-	w->name = NULL;
+	p->len = 0;
 	if (unlikely(!f->name))
 		return VX_F_NO_NAME;
-	w->place.len = min_t(u32, f->name->len, NAME_MAX);
-	w->name = f->name->name;
+	p->len = min_t(u32, f->name->len, NAME_MAX);
+	vx_place_copy(name, f->name->name, p->len);
 	return 0;
 }
 
 /* Of an operation on an object: from its dentry. Returns flags to add. */
-static __always_inline u32 locate_dentry(struct where *w, const struct vx_fact *f)
+static __always_inline u32 place_dentry(struct vx_place *p, const struct vx_fact *f, u64 *name)
 {
-	vx_place_read(f->dentry, &w->place, w->copy);
-	w->name = (const unsigned char *)w->copy;
-	if (unlikely(w->place.parent == f->dentry)) {
-		w->place.len = 0;
+	vx_place_read(f->dentry, p, name);
+	if (unlikely(p->parent == f->dentry)) {
+		p->len = 0;
 		return VX_F_NO_NAME;
 	}
 	if (likely(!d_unhashed(f->dentry)))
 		return 0;
-	if (!is_tmpfile_name(w, f->inode))
+	if (!f->inode ||
+	    !vx_place_tmpfile_name((const unsigned char *)name, p->len, f->inode->i_ino))
 		return VX_F_UNLINKED;
-	w->place.len = 0;
+	p->len = 0;
 	return VX_F_UNLINKED | VX_F_NO_NAME;
 }
 
-/* Announces directory (ino, gen), whose dentry is @at or, where that is NULL, @dir's. */
-static noinline void announce(struct vx_super *s, unsigned int cpu, unsigned int cls,
-			      struct dentry *at, struct inode *dir, u64 now)
+static __always_inline bool inode_known(const struct vx_super *s, struct vx_dirs *d,
+					const struct inode *dir)
 {
-	if (!at && dir)
-		at = vx_place_dir(dir);
-	if (at)
-		vx_dirs_announce(s, cpu, cls, at, now);
+	return vx_dirs_known(s, d, dir->i_ino, dir->i_generation);
 }
 
-/* The directories that the reader needs for this event's paths. */
-static __always_inline void announce_unknown(struct vx_super *s, unsigned int cpu, unsigned int op,
-				    const struct vx_fact *f, const struct where *w, u64 now)
+/* Does the reader know the directories that it needs for this event's paths? */
+static __always_inline bool dirs_known(const struct vx_super *s, struct vx_dirs *d,
+				       unsigned int op, const struct vx_fact *f,
+				       const struct vx_place *p, bool more)
+{
+	if (more && unlikely(f->elsewhere))
+		return true;
+	if (f->dentry && unlikely(f->flags & VX_F_DIRECTORY))
+		/* The directory itself: its parents are known with it. */
+		return !f->inode || inode_known(s, d, f->inode);
+	if (unlikely(p->ino && !vx_dirs_known(s, d, p->ino, p->gen)))
+		return false;
+	return !more || op != VX_OP_FILE_RENAME || f->old_dir == f->dir ||
+	       inode_known(s, d, f->old_dir);
+}
+
+/* Announces those that it does not know. @parent: as the event's place has it. */
+static noinline void announce(struct vx_super *s, unsigned int cpu, unsigned int op,
+			      const struct vx_fact *f, struct dentry *parent, u64 now)
 {
 	const unsigned int cls = vx_op_class(op);
-	struct vx_dirs *d = vx_dirs_of(s, cpu, cls);
-	struct inode *i = f->inode;
+	struct dentry *at = parent;
 
-	if (unlikely(f->more && f->elsewhere))
+	if (f->dentry && (f->flags & VX_F_DIRECTORY))
+		at = f->dentry;
+	else if (!at && f->dir)
+		at = vx_place_dir(f->dir);
+	if (at)
+		vx_dirs_announce(s, cpu, cls, at, now);
+	if (op != VX_OP_FILE_RENAME || f->old_dir == f->dir)
 		return;
-	if (f->dentry && (f->flags & VX_F_DIRECTORY)) {
-		/* The directory itself: its parents are known with it. */
-		if (i && unlikely(!vx_dirs_known(s, d, i->i_ino, i->i_generation)))
-			announce(s, cpu, cls, f->dentry, NULL, now);
-		return;
-	}
-	if (unlikely(w->place.ino && !vx_dirs_known(s, d, w->place.ino, w->place.gen)))
-		announce(s, cpu, cls, w->place.parent, f->dir, now);
-	if (likely(op != VX_OP_FILE_RENAME) || f->old_dir == f->dir)
-		return;
-	if (!vx_dirs_known(s, d, f->old_dir->i_ino, f->old_dir->i_generation))
-		announce(s, cpu, cls, NULL, f->old_dir, now);
+	at = vx_place_dir(f->old_dir);
+	if (at)
+		vx_dirs_announce(s, cpu, cls, at, now);
 }
 
 static void fill_copy(struct vx_event *e, const struct vx_fact *f)
@@ -128,7 +111,7 @@ static void fill_copy(struct vx_event *e, const struct vx_fact *f)
 	e->owner_gid = o->owner_gid;
 }
 
-static inline void fill_object(struct vx_event *e, const struct vx_fact *f)
+static __always_inline void fill_object(struct vx_event *e, const struct vx_fact *f)
 {
 	const struct inode *inode = f->inode;
 
@@ -146,7 +129,7 @@ static inline void fill_object(struct vx_event *e, const struct vx_fact *f)
 	e->owner_gid = __kgid_val(inode->i_gid);
 }
 
-static inline void fill_task(struct vx_event *e)
+static __always_inline void fill_task(struct vx_event *e)
 {
 	const struct task_struct *task = current;
 	const struct cred *cred = current_cred();
@@ -160,79 +143,81 @@ static inline void fill_task(struct vx_event *e)
 	memcpy(e->comm, task->comm, VX_COMM_LEN);
 }
 
-static u32 build_rename(struct vx_event *e, const struct vx_fact *f, const struct where *w,
-			u32 flags)
+/* The old name behind the new one, and what else a rename has. Returns the record's length. */
+static u32 build_rename(struct vx_event *e, const struct vx_fact *f, u32 name_len)
 {
-	struct vx_rename *r = vx_event_rename(e);
+	const u32 old_len = min_t(u32, f->old_name->len, NAME_MAX);
 	const struct inode *target = f->target;
+	struct vx_rename *r = vx_event_rename(e);
 
-	*r = (struct vx_rename){
-		.old_parent_ino = f->old_dir->i_ino,
-		.old_parent_gen = f->old_dir->i_generation,
-	};
+	r->old_parent_ino = f->old_dir->i_ino;
+	r->old_parent_gen = f->old_dir->i_generation;
+	r->target_ino = 0;
+	r->target_gen = 0;
+	r->target_nlink = 0;
+	r->target_mode = 0;
 	if (target) {
 		r->target_ino = target->i_ino;
 		r->target_gen = target->i_generation;
 		r->target_nlink = target->i_nlink;
 		r->target_mode = target->i_mode;
-		flags |= VX_F_REPLACED | (target->i_nlink ? 0 : VX_F_LAST_LINK);
+		e->flags |= VX_F_REPLACED | (target->i_nlink ? 0 : VX_F_LAST_LINK);
 	}
-	e->flags = flags;
+	e->offset = 0;
+	e->length = 0;
 	e->cookie = f->cookie;
-	return vx_event_strings(e, w->name, w->place.len, f->old_name->name,
-				min_t(u32, f->old_name->len, NAME_MAX));
+	return vx_event_append(e, name_len, f->old_name->name, old_len);
 }
 
-/* What most events have not. */
-static u32 build_more(struct vx_event *e, unsigned int op, const struct vx_fact *f,
-		      const struct where *w, u32 flags)
+/* What most events have not. The name is in its place already. */
+static u32 build_more(struct vx_event *e, unsigned int op, const struct vx_fact *f, u32 name_len)
 {
 	if (f->elsewhere)
 		e->fsid = f->fsid;
+	if (op == VX_OP_FILE_RENAME)
+		return build_rename(e, f, name_len);
 	e->offset = f->offset;
 	e->length = f->length;
-	if (op == VX_OP_FILE_RENAME)
-		return build_rename(e, f, w, flags);
-	return vx_event_strings(e, w->name, w->place.len, f->name2, f->name2_len);
+	return vx_event_append(e, name_len, f->name2, f->name2_len);
 }
 
 static __always_inline u32 build(struct vx_event *e, const struct vx_super *s, unsigned int op,
-			const struct vx_fact *f, const struct where *w, u32 flags)
+				 const struct vx_fact *f, const struct vx_place *p, u32 flags,
+				 bool more)
 {
-	const u32 len = VX_ALIGN8((u32)sizeof(*e) + w->place.len);
-
 	e->rec.type = VX_REC_EVENT;
 	e->rec.op = op;
 	e->fsid = s->fsid;
-	e->parent_ino = w->place.ino;
-	e->parent_gen = w->place.gen;
+	e->parent_ino = p->ino;
+	e->parent_gen = p->gen;
 	fill_object(e, f);
 	fill_task(e);
 	e->error = 0;
 	e->cookie = 0;
 	e->flags = flags;
-	if (unlikely(f->more))
-		return build_more(e, op, f, w, flags);
+	if (more)
+		return build_more(e, op, f, p->len);
 	e->offset = 0;
 	e->length = 0;
-	e->name_len = w->place.len;
+	e->name_len = p->len;
 	e->name2_len = 0;
-	e->rec.len = len;
-	vx_place_copy((u64 *)(e + 1), w->name, w->place.len);
-	return len;
+	e->rec.len = VX_ALIGN8((u32)sizeof(*e) + p->len);
+	return e->rec.len;
 }
 
 /* What the reader is not told of a directory it has to be told in another way. */
-static inline void not_told(struct vx_super *s, unsigned int op, const struct vx_fact *f)
+static __always_inline void not_told(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
 	if (op == VX_OP_FILE_RENAME && (f->flags & VX_F_DIRECTORY))
 		vx_dirs_moved_unseen(s);
 }
 
-static noinline void lost(struct vx_super *s, unsigned int op, const struct vx_fact *f)
+static noinline void lost(struct vx_super *s, unsigned int cpu, unsigned int op,
+			  const struct vx_fact *f, u64 now)
 {
 	struct vx_channel *ch = s->channel;
 
+	vx_ring_lose(&ch->ring, cpu, op, now);
 	not_told(s, op, f);
 	if (READ_ONCE(ch->loss_said))
 		return;
@@ -241,33 +226,60 @@ static noinline void lost(struct vx_super *s, unsigned int op, const struct vx_f
 			    vx_op_name(op));
 }
 
-static inline u32 max_len(unsigned int op, const struct vx_fact *f)
+static __always_inline u32 max_len(unsigned int op, const struct vx_fact *f, bool more)
 {
-	if (likely(!f->more))
+	if (!more)
 		return vx_event_len(VX_OP_FILE_OPEN, NAME_MAX, 0);
 	return vx_event_len(op, NAME_MAX, op == VX_OP_FILE_RENAME ? NAME_MAX : f->name2_len);
 }
 
-static __always_inline void write_record(struct vx_super *s, unsigned int cpu, unsigned int op,
-				const struct vx_fact *f, u64 now)
-{
-	struct vx_ring *r = &s->channel->ring;
-	struct vx_slot slot VX_UNINIT;
-	struct where w VX_UNINIT;
-	u32 flags = f->flags;
-	struct vx_event *e;
+static void write_told(struct vx_super *s, unsigned int cpu, unsigned int op,
+		       const struct vx_fact *f, u64 now);
 
-	flags |= f->dentry ? locate_dentry(&w, f) : locate_given(&w, f);
-	announce_unknown(s, cpu, op, f, &w, now);
-	e = vx_ring_begin(r, cpu, op, max_len(op, f), now, &slot);
+/*
+ * The name is read into the room where the record will stand, and stays when the attempt begins. An
+ * announcement takes that room, so after one (@told) all begins anew.
+ */
+static __always_inline void write_record(struct vx_super *s, unsigned int cpu, unsigned int op,
+					 const struct vx_fact *f, u64 now, bool more, bool told)
+{
+	const unsigned int cls = vx_op_class(op);
+	struct vx_ring *r = &s->channel->ring;
+	struct vx_place place VX_UNINIT;
+	struct vx_slot slot VX_UNINIT;
+	struct vx_event *e = vx_ring_reserve(r, cpu, cls, max_len(op, f, more), &slot);
+	u64 *name;
+	u32 flags;
+
 	if (unlikely(!e)) {
-		lost(s, op, f);
+		lost(s, cpu, op, f, now);
 		return;
 	}
-	vx_ring_commit(r, &slot, build(e, s, op, f, &w, flags));
+	name = (u64 *)((char *)e + (more ? vx_event_fixed(op) : sizeof(*e)));
+	flags = f->dentry ? place_dentry(&place, f, name) : place_given(&place, f, name);
+	if (!told && unlikely(!dirs_known(s, vx_dirs_of(s, cpu, cls), op, f, &place, more))) {
+		announce(s, cpu, op, f, place.parent, now);
+		write_told(s, cpu, op, f, now);
+		return;
+	}
+	vx_ring_attempt(r, &slot, op, now);
+	vx_ring_commit(r, &slot, build(e, s, op, f, &place, f->flags | flags, more));
 	if (unlikely(op == VX_OP_DIR_CREATE))
 		vx_dirs_created(s, cpu, f);
-	trace_vexfs_emit(s->channel->id, e);
+	if (trace_vexfs_emit_enabled())
+		trace_vexfs_emit(s->channel->id, e);
+}
+
+static noinline void write_told(struct vx_super *s, unsigned int cpu, unsigned int op,
+				const struct vx_fact *f, u64 now)
+{
+	write_record(s, cpu, op, f, now, f->more, true);
+}
+
+static noinline void write_more(struct vx_super *s, unsigned int cpu, unsigned int op,
+				const struct vx_fact *f, u64 now)
+{
+	write_record(s, cpu, op, f, now, true, false);
 }
 
 static noinline void time_it(struct vx_channel *ch, u64 since)
@@ -278,40 +290,56 @@ static noinline void time_it(struct vx_channel *ch, u64 since)
 	this_cpu_inc(ch->counters->latency[bucket]);
 }
 
-static __always_inline void report(struct vx_super *s, unsigned int op, const struct vx_fact *f,
-				   bool passed)
+static __always_inline void report(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
-	struct vx_channel *ch = s->channel;
-	struct vx_counters *c = this_cpu_ptr(ch->counters);
-	u64 now;
+	struct vx_counters *c = this_cpu_ptr(s->channel->counters);
+	const u64 now = ktime_get_mono_fast_ns();
 
 	/* Preemption is off and no interrupt comes here: a plain addition will do. */
 	c->seen[op]++;
 	if (unlikely(op == VX_OP_DIR_DELETE))
 		vx_dirs_deleted(s, f);
-	if (!passed) {
-		c->filtered[op]++;
-		not_told(s, op, f);
-		return;
-	}
-	now = ktime_get_mono_fast_ns();
-	write_record(s, smp_processor_id(), op, f, now);
+	if (unlikely(f->more))
+		write_more(s, smp_processor_id(), op, f, now);
+	else
+		write_record(s, smp_processor_id(), op, f, now, false, false);
 	if (unlikely(!(c->seen[op] % VX_LATENCY_EVERY)))
-		time_it(ch, now);
+		time_it(s->channel, now);
+}
+
+static noinline void filtered(struct vx_super *s, unsigned int op, const struct vx_fact *f)
+{
+	struct vx_counters *c = this_cpu_ptr(s->channel->counters);
+
+	c->seen[op]++;
+	c->filtered[op]++;
+	if (op == VX_OP_DIR_DELETE)
+		vx_dirs_deleted(s, f);
+	not_told(s, op, f);
 }
 
 void vx_report_passed(struct vx_super *s, unsigned int op, const struct vx_fact *f, bool passed)
 {
-	report(s, op, f, passed);
+	if (passed)
+		report(s, op, f);
+	else
+		filtered(s, op, f);
 }
 
 void vx_report(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
-	if (unlikely(!((READ_ONCE(s->ops) >> op) & 1))) {
-		not_told(s, op, f);
-		return;
+	/* What passes unfiltered is in ops too. */
+	if (unlikely(!((READ_ONCE(s->ops_unfiltered) >> op) & 1))) {
+		if (!((READ_ONCE(s->ops) >> op) & 1)) {
+			not_told(s, op, f);
+			return;
+		}
+		if (!vx_filter(s, op, f)) {
+			filtered(s, op, f);
+			return;
+		}
 	}
-	report(s, op, f, (READ_ONCE(s->ops_unfiltered) >> op) & 1 || vx_filter(s, op, f));
+	report(s, op, f);
 }
 
 void vx_report_all(const struct super_block *sb, unsigned int op, const struct vx_fact *f)

@@ -46,7 +46,8 @@ struct vx_fact {
 	struct inode *dir;
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
-	bool more;                    /* what follows is set; otherwise it is not there */
+	/* what follows is set (FileRename: the next, copy and the last five), or not there at all */
+	bool more;
 	bool elsewhere;               /* not in the watched file system but in that with fsid */
 	u64 fsid;                     /* may be 0: in none */
 	const struct vx_object *copy;

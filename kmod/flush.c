@@ -3,12 +3,15 @@
  * Writing pending losses out (VX_IOC_BARRIER). Only a sub-ring's producer may write it, so the work
  * goes to each CPU: to a thread there, not to an interrupt, which could come between a hook's begin
  * and commit. A CPU that is offline has no producer; while none can come online, its sub-rings are
- * anybody's.
+ * anybody's, one after the other.
  */
 #include <linux/cpu.h>
+#include <linux/mutex.h>
 #include <linux/workqueue.h>
 
 #include "channel.h"
+
+static DEFINE_MUTEX(offline);  /* one at a time stands in for producers that are not there */
 
 struct flush {
 	struct vx_channel *ch;
@@ -48,10 +51,13 @@ u64 vx_channel_barrier(struct vx_channel *ch)
 
 		if (!pending(ch, cpu))
 			continue;
-		if (cpu_online(cpu))
+		if (cpu_online(cpu)) {
 			work_on_cpu(cpu, flush_cpu, &f);
-		else
+		} else {
+			mutex_lock(&offline);
 			flush_cpu(&f);
+			mutex_unlock(&offline);
+		}
 	}
 	cpus_read_unlock();
 	return vx_ring_tickets(&ch->ring);

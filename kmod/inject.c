@@ -9,17 +9,29 @@
 #include "super.h"
 
 struct task_struct *vx_injecting;
-static DEFINE_MUTEX(lock);  /* one at a time: vx_injecting has room for one */
+static DEFINE_MUTEX(lock);  /* one at a time: vx_injecting and text have room for one */
+static char text[NAME_MAX + 1];  /* [lock] */
 
 static int is_ino(struct inode *inode, void *ino)
 {
 	return inode->i_ino == *(const u64 *)ino;
 }
 
+/*
+ * The kernel's names end with a zero byte, and listeners rely on it (inotify copies up to there);
+ * those of a record do not. Good until the next call.
+ */
+static struct qstr as_string(const char *name, u32 len)
+{
+	memcpy(text, name, len);
+	text[len] = 0;
+	return (struct qstr)QSTR_INIT(text, len);
+}
+
 /* An operation on a name: told to who watches the directory. */
 static void name_event(u32 mask, struct inode *dir, const char *name, u32 len, u32 cookie)
 {
-	const struct qstr q = QSTR_INIT(name, len);
+	const struct qstr q = as_string(name, len);
 
 	fsnotify(mask, dir, FSNOTIFY_EVENT_INODE, dir, &q, NULL, cookie);
 }
@@ -28,7 +40,7 @@ static void name_event(u32 mask, struct inode *dir, const char *name, u32 len, u
 static int object_event(u32 mask, struct inode *dir, const char *name, u32 len)
 {
 	struct dentry *parent = d_find_any_alias(dir), *child;
-	struct qstr q = QSTR_INIT(name, len);
+	struct qstr q = as_string(name, len);
 
 	if (!parent)
 		return -ENOENT;
@@ -84,6 +96,8 @@ static int raise(struct inode *dir, const struct vx_event *e)
 	case VX_OP_FILE_RENAME:
 		if (!e->name2_len)
 			return -EINVAL;
+		if (e->name2_len > NAME_MAX)
+			return -ENAMETOOLONG;
 		rename_event(mask, dir, e);
 		return 0;
 	case VX_OP_FILE_WRITE:
@@ -96,7 +110,6 @@ static int raise(struct inode *dir, const struct vx_event *e)
 	return -EOPNOTSUPP;
 }
 
-/* The caller holds s->alive, so the super block stays. */
 static int inject_at(struct super_block *sb, const struct vx_push *e, const struct vx_event *event)
 {
 	u64 ino = e->inject_ino;
@@ -120,21 +133,39 @@ static int inject_at(struct super_block *sb, const struct vx_push *e, const stru
 	return err;
 }
 
-int vx_inject(struct vx_channel *ch, const struct vx_push *e, const struct vx_event *event)
+/*
+ * The super block of device @dev that @ch watches, with an active reference: one that is being
+ * unmounted must not find our references to its dentries. NULL when there is none.
+ */
+static struct super_block *hold_super(struct vx_channel *ch, u64 dev)
 {
+	struct super_block *sb = NULL;
 	struct vx_super *s;
-	int err = -ENOENT;
 
 	mutex_lock(&ch->lock);
 	list_for_each_entry(s, &ch->supers, node) {
-		if (s->dev != e->inject_fsid)
+		if (s->dev != dev)
 			continue;
 		mutex_lock(&s->alive);
-		if (s->sb)
-			err = inject_at(s->sb, e, event);
+		if (s->sb && atomic_inc_not_zero(&s->sb->s_active))
+			sb = s->sb;
 		mutex_unlock(&s->alive);
-		break;
+		if (sb)
+			break;
 	}
 	mutex_unlock(&ch->lock);
+	return sb;
+}
+
+int vx_inject(struct vx_channel *ch, const struct vx_push *e, const struct vx_event *event)
+{
+	struct super_block *sb = hold_super(ch, e->inject_fsid);
+	int err;
+
+	if (!sb)
+		return -ENOENT;
+	err = inject_at(sb, e, event);
+	/* May be the last one: then the super block goes here, and takes s->alive for that. */
+	deactivate_super(sb);
 	return err;
 }

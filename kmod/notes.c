@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Notes from a probe. The contract is in notes.h. */
-#include <linux/hash.h>
-#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "notes.h"
-
-static struct vx_note_bucket *bucket_of(struct vx_notes *t)
-{
-	return &t->bucket[hash_ptr(current, VX_NOTE_BUCKETS_BITS)];
-}
 
 static bool about(const struct vx_note *n, const void *key)
 {
@@ -37,7 +30,7 @@ static void drop(struct vx_note_bucket *b, const void *key)
 
 void vx_notes_write(struct vx_notes *t, struct vx_note *n)
 {
-	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note_bucket *b = vx_notes_bucket(t);
 	struct vx_note *place = b->note;
 	unsigned long flags;
 	unsigned int i;
@@ -51,12 +44,13 @@ void vx_notes_write(struct vx_notes *t, struct vx_note *n)
 	*place = *n;
 	place->task = current;
 	place->age = b->age++;
+	WRITE_ONCE(b->used, true);
 	raw_spin_unlock_irqrestore(&b->lock, flags);
 }
 
 void vx_notes_drop(struct vx_notes *t, const void *key)
 {
-	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note_bucket *b = vx_notes_bucket(t);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&b->lock, flags);
@@ -66,7 +60,7 @@ void vx_notes_drop(struct vx_notes *t, const void *key)
 
 static bool read_note(struct vx_notes *t, const void *key, struct vx_note *n, bool take)
 {
-	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note_bucket *b = vx_notes_bucket(t);
 	struct vx_note *found;
 	unsigned long flags;
 
@@ -93,7 +87,7 @@ bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
 
 bool vx_notes_has(struct vx_notes *t, const void *key)
 {
-	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note_bucket *b = vx_notes_bucket(t);
 	unsigned long flags;
 	bool found;
 
@@ -105,7 +99,7 @@ bool vx_notes_has(struct vx_notes *t, const void *key)
 
 bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before)
 {
-	struct vx_note_bucket *b = bucket_of(t);
+	struct vx_note_bucket *b = vx_notes_bucket(t);
 	struct vx_note *found;
 	unsigned long flags;
 
@@ -127,6 +121,7 @@ void vx_notes_clear(struct vx_notes *t)
 	for (i = 0; i < ARRAY_SIZE(t->bucket); i++) {
 		raw_spin_lock_irqsave(&t->bucket[i].lock, flags);
 		memset(t->bucket[i].note, 0, sizeof(t->bucket[i].note));
+		WRITE_ONCE(t->bucket[i].used, false);
 		raw_spin_unlock_irqrestore(&t->bucket[i].lock, flags);
 	}
 }

@@ -11,6 +11,8 @@
 #ifndef VEXFS_NOTES_H
 #define VEXFS_NOTES_H
 
+#include <linux/hash.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -18,7 +20,6 @@
 #define VX_NOTE_WAYS 4
 
 struct inode;
-struct task_struct;
 
 struct vx_note {
 	const struct task_struct *task;  /* NULL: free */
@@ -34,6 +35,7 @@ struct vx_note {
 
 struct vx_note_bucket {
 	raw_spinlock_t lock;
+	bool used;                       /* there has been a note; set and cleared with the lock */
 	u64 age;
 	struct vx_note note[VX_NOTE_WAYS];
 };
@@ -47,6 +49,20 @@ struct vx_notes {
 		.bucket = { [0 ... (1 << VX_NOTE_BUCKETS_BITS) - 1] = {                   \
 			.lock = __RAW_SPIN_LOCK_UNLOCKED(name.bucket.lock) } }            \
 	}
+
+static inline struct vx_note_bucket *vx_notes_bucket(struct vx_notes *t)
+{
+	return &t->bucket[hash_ptr(current, VX_NOTE_BUCKETS_BITS)];
+}
+
+/*
+ * True when the current task has surely no note. Without the lock: only the task itself writes
+ * notes of its own, and it sees what it has written.
+ */
+static inline bool vx_notes_none(struct vx_notes *t)
+{
+	return !READ_ONCE(vx_notes_bucket(t)->used);
+}
 
 /* Writes @n for the current task, and drops what it has about the same keys. Any context. */
 void vx_notes_write(struct vx_notes *t, struct vx_note *n);

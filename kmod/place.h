@@ -21,7 +21,7 @@ struct vx_place {
 	u32 len;                 /* bytes of the name, at most NAME_MAX */
 };
 
-static inline void vx_place_parent(struct dentry *dentry, struct vx_place *p)
+static __always_inline void vx_place_parent(struct dentry *dentry, struct vx_place *p)
 {
 	struct dentry *parent = READ_ONCE(dentry->d_parent);
 	const struct inode *inode = d_inode_rcu(parent);
@@ -39,7 +39,7 @@ static inline void vx_place_parent(struct dentry *dentry, struct vx_place *p)
  * Copies @len bytes of a dentry's name to @to, in whole words, the last one zero padded. As the
  * dentry cache does it: its names begin at a word and may be read to the end of their last one.
  */
-static inline void vx_place_copy(u64 *to, const unsigned char *name, u32 len)
+static __always_inline void vx_place_copy(u64 *to, const unsigned char *name, u32 len)
 {
 	if (unlikely((unsigned long)name & 7)) {
 		/* Not from the dentry cache. */
@@ -54,16 +54,13 @@ static inline void vx_place_copy(u64 *to, const unsigned char *name, u32 len)
 		*to = read_word_at_a_time(name) & bytemask_from_count(len);
 }
 
-/* The slow way of vx_place_read(): under the lock that every rename takes. */
-void vx_place_read_locked(struct dentry *dentry, struct vx_place *p, u64 *name);
-
 /*
  * One try to read without a lock. A name's pointer and length are believed only when d_seq says
  * that they belong together: a short name's bytes with a long name's length would be read past the
  * end. Once they do, the bytes stay allocated (RCU), and a second look says whether they are still
  * the name.
  */
-static inline bool vx_place_try(struct dentry *dentry, struct vx_place *p, u64 *name)
+static __always_inline bool vx_place_try(struct dentry *dentry, struct vx_place *p, u64 *name)
 {
 	const unsigned int seq = raw_read_seqcount(&dentry->d_seq);
 	const unsigned char *bytes = READ_ONCE(dentry->d_name.name);
@@ -79,13 +76,28 @@ static inline bool vx_place_try(struct dentry *dentry, struct vx_place *p, u64 *
 
 /*
  * Fills @p and writes the name to @name, which has room for VX_PLACE_NAME bytes, zero padded to 8.
- * Both are of one moment: never the old parent with the new name.
+ * Both are of one moment: never the old parent with the new name. When a rename comes in between it
+ * is done once more under the lock that every rename takes.
  */
-static inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 *name)
+static __always_inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 *name)
 {
-	if (unlikely(!vx_place_try(dentry, p, name)))
-		vx_place_read_locked(dentry, p, name);
+	bool locked = false;
+
+	while (unlikely(!vx_place_try(dentry, p, name))) {
+		spin_lock(&dentry->d_lock);
+		locked = true;
+	}
+	if (unlikely(locked))
+		spin_unlock(&dentry->d_lock);
 }
+
+/*
+ * Is this the name of an O_TMPFILE object with inode number @ino? "#" and that number: no name that
+ * anybody gave.
+ */
+bool vx_place_tmpfile_name(const unsigned char *name, u32 len, u64 ino);
+/* Has @inode a dentry that it was opened by with O_TMPFILE? */
+bool vx_place_tmpfile(struct inode *inode);
 
 /*
  * The dentry of directory @dir, to be compared or walked up from while preemption is off; NULL when

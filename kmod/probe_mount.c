@@ -213,12 +213,17 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct path *path = (const struct path *)regs_get_kernel_argument(regs, 0);
 	struct vfsmount *parent;
 	struct dentry *at = vx_mountpoint(path->mnt, &parent);
+	const struct inode *inode;
 	struct vx_super *s;
 
 	c->flags = (int)regs_get_kernel_argument(regs, 1);
 	c->mounted = path->mnt->mnt_sb;
 	if (!at)
 		at = path->mnt->mnt_root;
+	/* Somebody else may have unmounted it since the path was looked up, and removed the place. */
+	inode = d_inode_rcu(at);
+	if (!inode)
+		return 1;
 	c->covered = at->d_sb;
 	if (!vx_super_watched(c->covered, BOTH) && !vx_super_watched(c->mounted, BOTH))
 		return 1;
@@ -231,7 +236,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 		c->place.len = 0;
 	c->chain_len = c->passed ? copy_chain(c->place.parent, c->chain) : 0;
 	c->fsid = new_encode_dev(at->d_sb->s_dev);
-	vx_object_read(&c->point, d_inode(at));
+	vx_object_read(&c->point, inode);
 	return 0;
 }
 NOKPROBE_SYMBOL(umount_enter);

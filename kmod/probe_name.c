@@ -31,7 +31,8 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 		return 0;
 	/* A plain rename needs no note, but must not find that of an earlier, failed call. */
 	if (!target) {
-		vx_notes_drop(&renames, rd->old_dentry);
+		if (!vx_notes_none(&renames))
+			vx_notes_drop(&renames, rd->old_dentry);
 		return 0;
 	}
 	n = (struct vx_note){
@@ -49,7 +50,8 @@ void vx_probe_rename_read(struct vx_fact *f, const struct dentry *moved)
 {
 	struct vx_note n;
 
-	if (!f->old_dir->i_op->rename || !vx_notes_find(&renames, moved, &n))
+	if (vx_notes_none(&renames) || !f->old_dir->i_op->rename ||
+	    !vx_notes_find(&renames, moved, &n))
 		return;
 	f->target = n.target;
 	f->cookie = n.cookie;

@@ -82,6 +82,26 @@ static inline __u32 vx_event_strings(struct vx_event *e, const char *name, __u32
 }
 
 /*
+ * The same when @name_len bytes of name stand in their place already, zero padded to 8.
+ */
+static inline __u32 vx_event_append(struct vx_event *e, __u32 name_len, const void *name2,
+				    __u32 name2_len)
+{
+	const __u32 len = vx_event_len(e->rec.op, name_len, name2_len);
+
+	if (name2_len) {
+		/* The name's own padding is zero; behind it is what was there before. */
+		if (len != vx_event_len(e->rec.op, name_len, 0))
+			memset((char *)e + len - 8, 0, 8);
+		memcpy((char *)e + vx_event_fixed(e->rec.op) + name_len, name2, name2_len);
+	}
+	e->name_len = (__u16)name_len;
+	e->name2_len = (__u16)name2_len;
+	e->rec.len = len;
+	return len;
+}
+
+/*
  * Checks a record that was not built here. @avail: bytes that can be read from @record, which is
  * aligned to 8. Returns 0, or
  *   -EBADMSG  its length cannot be believed: shorter than its parts, not a multiple of 8, above

@@ -8,8 +8,6 @@
 #include <string.h>
 #endif
 
-#define LOST_LEN ((__u32)sizeof(struct vx_lost))
-
 int vx_subring_size_ok(__u64 size)
 {
 	return size >= VX_SUBRING_MIN && size <= VX_SUBRING_MAX && !(size & (size - 1));
@@ -33,21 +31,13 @@ void vx_ring_format(struct vx_ring *r, __u64 channel, __u64 features, __s64 real
 	h->magic = VX_RING_MAGIC;
 }
 
-static inline unsigned char *subring(const struct vx_ring *r, __u32 producer, __u32 cls)
-{
-	__u64 off = (__u64)producer * (r->size[VX_CLASS_M] + r->size[VX_CLASS_D]);
-
-	if (cls == VX_CLASS_D)
-		off += r->size[VX_CLASS_M];
-	return r->data + 2 * off;
-}
-
 /*
  * Takes the reader's position over if it can be true: it only grows, never passes the head, stays
  * aligned. A reader that lies harms itself: the position is refused and the sub-ring stays full.
  */
-static void refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p)
+void vx_ring_refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls)
 {
+	struct vx_producer *p = vx_ring_producer(r, producer, cls);
 	/*
 	 * Acquire: pairs with the reader's release; what it read is not overwritten before it has.
 	 */
@@ -63,32 +53,28 @@ static void refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls, struct vx
 }
 
 /* Room for @need bytes; looks at the reader's position only when the known one does not suffice. */
-static inline int room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
-		       __u64 need)
+static int room(struct vx_ring *r, __u32 producer, __u32 cls, __u64 need)
 {
-	const __u64 size = r->size[cls];
+	const struct vx_producer *p = vx_ring_producer(r, producer, cls);
 
-	if (vx_likely(p->head + need - p->tail_seen <= size))
+	if (p->head + need - p->tail_seen <= r->size[cls])
 		return 1;
-	refresh_tail(r, producer, cls, p);
-	return p->head + need - p->tail_seen <= size;
+	vx_ring_refresh_tail(r, producer, cls);
+	return p->head + need - p->tail_seen <= r->size[cls];
 }
 
-/*
- * A producer that published up to @head (or lost: then @force) wakes the reader if it sleeps and
- * wants to know.
- */
-static inline void wake_if_asleep(struct vx_ring *r, const __u64 *wake_at, __u64 head, int force)
+void vx_ring_wake(struct vx_ring *r, const __u64 *wake_at, __u64 head)
 {
-	/*
-	 * Full barrier: pairs with the reader's between sleeping = 1 and its last look at the
-	 * heads.
-	 */
+	if ((__s64)(head - vx_load(wake_at)) >= 0 && vx_exchange(&r->consumer->sleeping, 0))
+		r->wake(r);
+}
+
+/* Of a loss a reader that sleeps learns at once. */
+static void wake_for_loss(struct vx_ring *r)
+{
+	/* Full barrier: pairs as in vx_ring_commit(). */
 	vx_mb();
-	if (vx_likely(!vx_load(&r->consumer->sleeping)))
-		return;
-	if ((force || (__s64)(head - vx_load(wake_at)) >= 0) &&
-	    vx_exchange(&r->consumer->sleeping, 0))
+	if (vx_load(&r->consumer->sleeping) && vx_exchange(&r->consumer->sleeping, 0))
 		r->wake(r);
 }
 
@@ -115,18 +101,18 @@ static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u
 	 * busy is 0.
 	 */
 	vx_store_release(&p->busy, 0);
-	wake_if_asleep(r, (const __u64 *)0, 0, 1);
+	wake_for_loss(r);
 }
 
 /* Writes the pending loss at @head. Returns the new head, not yet published. */
 static __u64 write_lost(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p)
 {
 	struct vx_lost *lost =
-		(struct vx_lost *)(subring(r, producer, cls) + (p->head & (r->size[cls] - 1)));
+		(struct vx_lost *)(vx_ring_data(r, producer, cls) + (p->head & (r->size[cls] - 1)));
 	__u32 op;
 
 	memset(lost, 0, sizeof(*lost));
-	lost->rec.len = LOST_LEN;
+	lost->rec.len = VX_LOST_LEN;
 	lost->rec.type = VX_REC_LOST;
 	lost->rec.op = (__u16)cls;
 	lost->rec.ticket = p->loss_first_ticket;
@@ -140,7 +126,7 @@ static __u64 write_lost(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_
 		lost->per_op[op] = p->loss_per_op[op];
 		vx_store(&p->loss_per_op[op], 0);
 	}
-	return p->head + LOST_LEN;
+	return p->head + VX_LOST_LEN;
 }
 
 /* Publishes the pending loss. Release: pairs with the reader's acquire of head. */
@@ -158,104 +144,47 @@ int vx_ring_flush_loss(struct vx_ring *r, __u32 producer, __u32 cls)
 
 	if (!p->loss_pending)
 		return 1;
-	if (!room(r, producer, cls, p, LOST_LEN))
+	if (!room(r, producer, cls, VX_LOST_LEN))
 		return 0;
 	publish_lost(r, producer, cls, p);
-	wake_if_asleep(r, (const __u64 *)0, 0, 1);
+	wake_for_loss(r);
 	return 1;
 }
 
-/*
- * Behind a record there is always room for one VX_REC_LOST; a pending one goes first and needs
- * another.
- */
-static inline int make_room(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
-			    __u32 max_len)
+/* A pending loss goes first and needs room for another one behind it. */
+int vx_ring_make_room(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len)
 {
-	if (vx_likely(!p->loss_pending))
-		return room(r, producer, cls, p, (__u64)max_len + LOST_LEN);
-	if (!room(r, producer, cls, p, (__u64)max_len + 2 * LOST_LEN))
+	struct vx_producer *p = vx_ring_producer(r, producer, cls);
+
+	if (!p->loss_pending)
+		return room(r, producer, cls, (__u64)max_len + VX_LOST_LEN);
+	if (!room(r, producer, cls, (__u64)max_len + 2 * VX_LOST_LEN))
 		return 0;
 	publish_lost(r, producer, cls, p);
 	return 1;
 }
 
-static inline void *place(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p,
-			  __u32 op, struct vx_slot *slot)
-{
-	slot->producer = p;
-	slot->head = p->head;
-	slot->number = producer;
-	slot->cls = cls;
-	slot->op = op;
-	slot->at = subring(r, producer, cls) + (p->head & (r->size[cls] - 1));
-	return slot->at;
-}
-
-void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, __u64 now_ns,
-		    struct vx_slot *slot)
+void vx_ring_lose(struct vx_ring *r, __u32 producer, __u32 op, __u64 now_ns)
 {
 	const __u32 cls = vx_op_class(op);
 	struct vx_producer *p = vx_ring_producer(r, producer, cls);
 	const __u64 count = p->attempted;
-	struct vx_record *rec;
-	__u64 ticket;
 
 	vx_store(&p->attempted, count + 1);
-	if (cls == VX_CLASS_M) {
-		/*
-		 * Ordered before the ticket by the full barrier of vx_fetch_add: see ring_reader.c,
-		 * refill().
-		 */
-		vx_store(&p->busy, 1);
-		ticket = vx_fetch_add(&r->header->tickets, 1);
-	} else {
-		ticket = vx_load_acquire(&r->header->tickets);
-	}
-	if (vx_unlikely(!make_room(r, producer, cls, p, max_len))) {
-		account_loss(r, p, op, ticket, count, now_ns);
-		return (void *)0;
-	}
-	rec = (struct vx_record *)place(r, producer, cls, p, op, slot);
-	rec->ticket = ticket;
-	rec->count = count;
-	rec->mono_ns = now_ns;
-	return rec;
+	account_loss(r, p, op, vx_ring_take_ticket(r, p, cls), count, now_ns);
 }
 
 void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_ns,
 			struct vx_slot *slot)
 {
-	struct vx_producer *p = vx_ring_producer(r, producer, cls);
-	struct vx_record *rec;
+	struct vx_record *rec =
+		(struct vx_record *)vx_ring_reserve(r, producer, cls, VX_DIR_MAX, slot);
 
-	if (!make_room(r, producer, cls, p, VX_DIR_MAX))
+	if (!rec)
 		return (void *)0;
-	rec = (struct vx_record *)place(r, producer, cls, p, VX_OP_NONE, slot);
+	slot->op = VX_OP_NONE;
 	rec->ticket = vx_load_acquire(&r->header->tickets);
-	rec->count = p->attempted;
+	rec->count = slot->producer->attempted;
 	rec->mono_ns = now_ns;
 	return rec;
-}
-
-void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len)
-{
-	struct vx_producer *p = slot->producer;
-	const __u64 head = slot->head + len;
-
-	if (slot->op < VX_OP_SLOTS)
-		vx_store(&p->delivered[slot->op], p->delivered[slot->op] + 1);
-	/*
-	 * Release: pairs with the reader's acquire of head; the record is whole before it can be
-	 * seen.
-	 */
-	vx_store_release(&p->head, head);
-	if (slot->cls == VX_CLASS_M && slot->op < VX_OP_SLOTS)
-		/*
-		 * Release: pairs with the reader's acquire of busy: who sees 0 sees the head above.
-		 */
-		vx_store_release(&p->busy, 0);
-	if (vx_unlikely(!(p->attempted & 63)))
-		refresh_tail(r, slot->number, slot->cls, p);
-	wake_if_asleep(r, &r->slots[slot->number].wake[slot->cls], head, 0);
 }

@@ -69,15 +69,29 @@ void vx_ring_format(struct vx_ring *r, __u64 channel, __u64 features, __s64 real
 int vx_subring_size_ok(__u64 size);
 
 /*
- * Begins an attempt of @op (below VX_OP_SLOTS) as @producer, and counts it; class M takes its
- * ticket here. All filtering comes before.
- * @max_len: the longest that the record can become, at most VX_RECORD_MAX; @now_ns:
- * CLOCK_MONOTONIC. Returns where to build the record (its ticket, count and mono_ns are filled in
- * already), for vx_ring_commit; or NULL when there is no room: the loss is accounted, there is
- * nothing more to do.
+ * Finds room for a record of class @cls that becomes at most @max_len bytes long (at most
+ * VX_RECORD_MAX). Returns where it will stand, or NULL when there is no room. Nothing is counted
+ * yet: the place may be written to, looked for again, or left.
  */
-void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, __u64 now_ns,
-		    struct vx_slot *slot);
+static inline void *vx_ring_reserve(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len,
+				    struct vx_slot *slot);
+
+/*
+ * Makes the place of @slot an attempt of @op (below VX_OP_SLOTS, of the class that it was reserved
+ * for) and counts it; class M takes its ticket here. All filtering comes before. Fills in ticket,
+ * count and mono_ns of the record; vx_ring_commit is next. @now_ns: CLOCK_MONOTONIC.
+ */
+static inline void vx_ring_attempt(struct vx_ring *r, struct vx_slot *slot, __u32 op, __u64 now_ns);
+
+/* An attempt that found no room: it is counted and accounted as lost. */
+void vx_ring_lose(struct vx_ring *r, __u32 producer, __u32 op, __u64 now_ns);
+
+/*
+ * The three in one: returns where to build the record, or NULL when it is lost and there is nothing
+ * more to do.
+ */
+static inline void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len,
+				  __u64 now_ns, struct vx_slot *slot);
 
 /*
  * The same for a record that is no attempt and takes no ticket (VX_REC_DIR) in the sub-ring of
@@ -90,7 +104,7 @@ void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_
  * Publishes the record of @len bytes (multiple of 8, at most the max_len of begin); wakes the
  * reader if it sleeps.
  */
-void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len);
+static inline void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len);
 
 /*
  * Writes out the pending loss of a sub-ring, as its producer. Returns 1 when nothing is pending
@@ -108,6 +122,108 @@ static inline struct vx_producer *vx_ring_producer(const struct vx_ring *r, __u3
 						   __u32 cls)
 {
 	return &r->producers[producer * VX_CLASSES + cls];
+}
+
+/* --- what every record passes; the rest is in ring.c ----------------------------------------- */
+
+/* Behind a record there is always room for one VX_REC_LOST. */
+#define VX_LOST_LEN ((__u32)sizeof(struct vx_lost))
+
+/* Writes a pending loss out, looks at the reader's position. Is there room now? */
+int vx_ring_make_room(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len);
+void vx_ring_refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls);
+/* The reader sleeps: wakes it if it wants to know of @head. */
+void vx_ring_wake(struct vx_ring *r, const __u64 *wake_at, __u64 head);
+
+static inline unsigned char *vx_ring_data(const struct vx_ring *r, __u32 producer, __u32 cls)
+{
+	__u64 off = (__u64)producer * (r->size[VX_CLASS_M] + r->size[VX_CLASS_D]);
+
+	if (cls == VX_CLASS_D)
+		off += r->size[VX_CLASS_M];
+	return r->data + 2 * off;
+}
+
+static inline void *vx_ring_reserve(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len,
+				    struct vx_slot *slot)
+{
+	struct vx_producer *p = vx_ring_producer(r, producer, cls);
+	const __u64 used = p->head - p->tail_seen + max_len + VX_LOST_LEN;
+
+	if (vx_unlikely(used > r->size[cls] || p->loss_pending) &&
+	    !vx_ring_make_room(r, producer, cls, max_len))
+		return (void *)0;
+	slot->producer = p;
+	slot->number = producer;
+	slot->cls = cls;
+	slot->head = p->head;
+	slot->at = vx_ring_data(r, producer, cls) + (slot->head & (r->size[cls] - 1));
+	return slot->at;
+}
+
+/* Class M: a ticket of its own. Class D: how many have been taken. */
+static inline __u64 vx_ring_take_ticket(struct vx_ring *r, struct vx_producer *p, __u32 cls)
+{
+	if (cls == VX_CLASS_D)
+		return vx_load_acquire(&r->header->tickets);
+	/*
+	 * Ordered before the ticket by the full barrier of vx_fetch_add: see ring_reader.c,
+	 * refill().
+	 */
+	vx_store(&p->busy, 1);
+	return vx_fetch_add(&r->header->tickets, 1);
+}
+
+static inline void vx_ring_attempt(struct vx_ring *r, struct vx_slot *slot, __u32 op, __u64 now_ns)
+{
+	struct vx_producer *p = slot->producer;
+	struct vx_record *rec = (struct vx_record *)slot->at;
+
+	slot->op = op;
+	rec->count = p->attempted;
+	rec->mono_ns = now_ns;
+	vx_store(&p->attempted, p->attempted + 1);
+	rec->ticket = vx_ring_take_ticket(r, p, slot->cls);
+}
+
+static inline void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len,
+				  __u64 now_ns, struct vx_slot *slot)
+{
+	if (vx_likely(vx_ring_reserve(r, producer, vx_op_class(op), max_len, slot))) {
+		vx_ring_attempt(r, slot, op, now_ns);
+		return slot->at;
+	}
+	vx_ring_lose(r, producer, op, now_ns);
+	return (void *)0;
+}
+
+static inline void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len)
+{
+	struct vx_producer *p = slot->producer;
+	const __u64 head = slot->head + len;
+	const int attempt = slot->op < VX_OP_SLOTS;
+
+	if (attempt)
+		vx_store(&p->delivered[slot->op], p->delivered[slot->op] + 1);
+	/*
+	 * Release: pairs with the reader's acquire of head; the record is whole before it can be
+	 * seen.
+	 */
+	vx_store_release(&p->head, head);
+	if (slot->cls == VX_CLASS_M && attempt)
+		/*
+		 * Release: pairs with the reader's acquire of busy: who sees 0 sees the head above.
+		 */
+		vx_store_release(&p->busy, 0);
+	if (vx_unlikely(!(p->attempted & 63)))
+		vx_ring_refresh_tail(r, slot->number, slot->cls);
+	/*
+	 * Full barrier: pairs with the reader's between sleeping = 1 and its last look at the
+	 * heads.
+	 */
+	vx_mb();
+	if (vx_unlikely(vx_load(&r->consumer->sleeping)))
+		vx_ring_wake(r, &r->slots[slot->number].wake[slot->cls], head);
 }
 
 VX_END_DECLS

@@ -4,8 +4,9 @@
  * another channel, in order and byte for byte; a ring that lies; injection into a FUSE mount.
  *
  *   kmod_push                   all but injection
- *   kmod_push inject DIRECTORY  raises FS_CREATE, FS_DELETE and a rename of "ghost" in DIRECTORY,
- *                               the root of a FUSE mount, and checks that inotify there sees them
+ *   kmod_push inject DIRECTORY  raises FS_CREATE, FS_DELETE and renames in DIRECTORY, the root of a
+ *                               FUSE mount, and checks that inotify there sees them
+ *   kmod_push inject-always DIRECTORY  injects until it is killed, whatever becomes of the mount
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -243,45 +244,123 @@ static struct vx_push *add_inject(struct side *a, const struct stat *st, uint64_
 	return p;
 }
 
+/* A rename inside the directory, from @from to @to. */
+static void add_rename(struct side *a, const struct stat *st, uint64_t dev, const char *from,
+		       const char *to)
+{
+	struct vx_push *p = add_inject(a, st, 1, VX_OP_FILE_CREATE);
+	struct vx_event *e = (struct vx_event *)(p + 1);
+
+	a->tail -= p->len;
+	e->rec.op = VX_OP_FILE_RENAME;
+	*vx_event_rename(e) = (struct vx_rename){ .old_parent_ino = e->parent_ino };
+	p->len = (__u32)sizeof(*p) + vx_event_strings(e, to, (__u32)strlen(to), from,
+						      (__u32)strlen(from));
+	p->inject_fsid = dev;
+	a->tail += p->len;
+	__atomic_store_n(&a->push->tail, a->tail, __ATOMIC_RELEASE);
+}
+
+/* What inotify has to tell is @wanted, one "mask name" after the other. */
+static void expect_notified(int notify, const char *what, const char *wanted)
+{
+	static char events[65536];
+	char came[4096] = "";
+	ssize_t got = read(notify, events, sizeof(events)), at;
+
+	for (at = 0; at < got;) {
+		const struct inotify_event *e = (const struct inotify_event *)(events + at);
+		const size_t used = strlen(came);
+
+		snprintf(came + used, sizeof(came) - used, "%x %s ", e->mask,
+			 e->len ? e->name : "");
+		at += (ssize_t)sizeof(*e) + e->len;
+	}
+	expect(what, 0, strcmp(came, wanted));
+	if (strcmp(came, wanted))
+		printf("  came:   %s\n  wanted: %s\n", came, wanted);
+}
+
+/* Names of every length, none of which ends with a zero byte in the record. */
+static void test_inject_names(struct side *a, const struct stat *st, uint64_t dev, int notify)
+{
+	struct vx_push_call call;
+	char from[256], to[256], wanted[600];
+	unsigned len, i;
+
+	for (len = 1; len <= 255; len++) {
+		for (i = 0; i < len; i++) {
+			from[i] = (char)('a' + (len + i) % 26);
+			to[i] = (char)('A' + (len + i) % 26);
+		}
+		from[len] = to[len] = 0;
+		if (len % 16 && len != 255 && len > 24)
+			continue;
+		add_rename(a, st, dev, from, to);
+		expect("inject a rename", 0, push(a, 1, &call) || call.failed);
+		snprintf(wanted, sizeof(wanted), "40 %s 80 %s ", from, to);
+		expect_notified(notify, "inotify has both names", wanted);
+	}
+}
+
 static int test_inject(struct side *a, const char *dir)
 {
-    struct vx_watch_add w = {
-        .size = sizeof(w), .ops = VX_OPS_ALL, .path_fd = open(dir, O_PATH | O_CLOEXEC)};
-    const int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    static char events[4096];
-    struct vx_push_call call;
-    struct stat st;
-    struct vx_item item;
-    ssize_t got, at;
-    unsigned mask = 0, n = 0;
+	struct vx_watch_add w = { .size = sizeof(w),
+				  .ops = VX_OPS_ALL,
+				  .path_fd = open(dir, O_PATH | O_CLOEXEC) };
+	const int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct vx_push_call call;
+	struct stat st;
+	struct vx_item item;
 
-    if (stat(dir, &st) || inotify_add_watch(notify, dir, IN_ALL_EVENTS) < 0)
-        die(dir);
-    add_inject(a, &st, 1, VX_OP_FILE_CREATE);
-    expect("inject without a watch", 0, push(a, 1, &call));
-    expect("is refused", -ENOENT, a->results[(a->push->entries - 1) % VX_PUSH_RESULTS].result);
-    if (ioctl(a->fd, VX_IOC_WATCH_ADD, &w))
-        die("watch");
-    add_inject(a, &st, 1, VX_OP_FILE_CREATE)->inject_fsid = w.dev;
-    add_inject(a, &st, 1, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
-    add_inject(a, &st, 99, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
-    add_inject(a, &st, 1, VX_OP_SYNC)->inject_fsid = w.dev;
-    expect("inject", 0, push(a, 10, &call));
-    expect("handled", 4, call.handled);
-    expect("failed", 2, call.failed);
-    got = read(notify, events, sizeof(events));
-    for (at = 0; at < got; n++) {
-        const struct inotify_event* e = (const struct inotify_event*)(events + at);
+	if (stat(dir, &st) || inotify_add_watch(notify, dir, IN_ALL_EVENTS) < 0)
+		die(dir);
+	add_inject(a, &st, 1, VX_OP_FILE_CREATE);
+	expect("inject without a watch", 0, push(a, 1, &call));
+	expect("is refused", -ENOENT,
+	       a->results[(a->push->entries - 1) % VX_PUSH_RESULTS].result);
+	if (ioctl(a->fd, VX_IOC_WATCH_ADD, &w))
+		die("watch");
+	add_inject(a, &st, 1, VX_OP_FILE_CREATE)->inject_fsid = w.dev;
+	add_inject(a, &st, 1, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
+	add_inject(a, &st, 99, VX_OP_FILE_DELETE)->inject_fsid = w.dev;
+	add_inject(a, &st, 1, VX_OP_SYNC)->inject_fsid = w.dev;
+	expect("inject", 0, push(a, 10, &call));
+	expect("handled", 4, call.handled);
+	expect("failed", 2, call.failed);
+	expect_notified(notify, "inotify sees it come and go", "100 ghost 200 ghost ");
+	test_inject_names(a, &st, w.dev, notify);
+	expect("the channel itself sees none of them", VX_ITEM_NONE,
+	       vx_reader_next(&a->reader, &item));
+	return failed;
+}
 
-        printf("inotify %x %s\n", e->mask, e->len ? e->name : "");
-        mask |= e->mask;
-        at += (ssize_t)sizeof(*e) + e->len;
+/* Injects until it is killed, into whatever is mounted at @dir by then. */
+static void inject_always(struct side *a, const char *dir)
+{
+	for (;;) {
+		struct vx_watch_add w = { .size = sizeof(w),
+					  .ops = VX_OP_BIT(VX_OP_FILE_RENAME),
+					  .path_fd = open(dir, O_PATH | O_CLOEXEC) };
+		struct vx_watch_remove gone = { .size = sizeof(gone) };
+		struct vx_push_call call = { .size = 0 };
+		struct stat st;
+
+		if (w.path_fd < 0 || fstat(w.path_fd, &st) || ioctl(a->fd, VX_IOC_WATCH_ADD, &w))
+			continue;
+		/* What keeps the file system from being unmounted is only what is being tested. */
+		close(w.path_fd);
+		while (!call.failed) {
+			add_inject(a, &st, 1, VX_OP_FILE_WRITE)->inject_fsid = w.dev;
+			add_rename(a, &st, w.dev, "from", "to");
+			if (push(a, 2, &call))
+				die("push");
+			/* The change of an object that is not cached is refused: no matter. */
+			call.failed = call.failed > 1;
+		}
+		gone.watch = w.watch;
+		ioctl(a->fd, VX_IOC_WATCH_REMOVE, &gone);
 	}
-	expect("inotify events", 2, n);
-	expect("inotify mask", IN_CREATE | IN_DELETE, mask);
-        expect("the channel itself sees none of them", VX_ITEM_NONE,
-               vx_reader_next(&a->reader, &item));
-        return failed;
 }
 
 int main(int argc, char **argv)
@@ -290,6 +369,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_side(&a, 0);
+	if (argc == 3 && !strcmp(argv[1], "inject-always"))
+		inject_always(&a, argv[2]);
 	if (argc == 3)
 		return test_inject(&a, argv[2]);
 	open_side(&b, 1u << VX_UOP_GRAPH_EDGE_CREATE);

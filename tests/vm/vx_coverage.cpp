@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "vm/vx_coverage/compare.hpp"
+#include "vm/vx_coverage/race.hpp"
 #include "vm/vx_coverage/scene.hpp"
 #include "vm/vx_coverage/stream.hpp"
 
@@ -126,6 +127,9 @@ int run_all(const Arguments& arguments) {
         if (arguments.wants(it)) {
             failed += run(it, arguments.where, **stream) ? 0 : 1;
         }
+    }
+    if (arguments.wanted.empty()) {
+        failed += link_race(arguments.where, **stream) ? 0 : 1;
     }
     return failed == 0 ? 0 : 1;
 }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What two do at once, where only counts can be compared.
+#pragma once
+
+#include <string>
+
+#include "vm/vx_coverage/stream.hpp"
+
+namespace vexfs::vm {
+
+// A hard link whose old name somebody else removes at once is a hard link, not the first name of an
+// O_TMPFILE object, whichever of the two the kernel reports first. Prints the result, and returns
+// whether it is right.
+bool link_race(const std::string& where, Stream& stream);
+
+}  // namespace vexfs::vm
