@@ -13,6 +13,11 @@
 list_suites() {
     local file name
     echo "check script $VEXFS_ROOT/scripts/check"
+    for file in "$VEXFS_ROOT"/tests/scripts/*.sh; do
+        [[ -x $file ]] || continue
+        name=${file##*/}
+        echo "scripts/${name%.sh} script $file"
+    done
     for file in "$VEXFS_BUILD"/tests/test_*; do
         [[ -f $file && -x $file ]] || continue
         name=${file##*/test_}
