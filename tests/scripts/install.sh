@@ -36,7 +36,23 @@ USER
     g++ -std=c++20 -o "$WORK/user" "$WORK/user.cpp" $flags && "$WORK/user"
 }
 
+version_of() { modinfo -F version "$WORK/source/vexfs.ko"; }
+same_version() { [[ $(version_of) == "$("$BUILD/vexctl" --version | cut -d ' ' -f 2)" ]]; }
+
+is_found_by_modprobe() (
+    # shellcheck source=../../scripts/lib/common.sh
+    source "$ROOT/scripts/lib/common.sh"
+    # shellcheck source=../../scripts/lib/kmod.sh
+    source "$ROOT/scripts/lib/kmod.sh"
+    # shellcheck disable=SC2034  # for install_module
+    MODULE=$WORK/source/vexfs.ko KERNEL_VERSION=$(uname -r)
+    install_module "$WORK/modules" &&
+        modprobe -d "$WORK/modules" --show-depends vexfs | grep "^insmod $WORK/modules/"
+)
+
 check "the module builds with the kernel's own make in the source folder" build_module
+check "module and programs have one version" same_version
+check "scripts/kmod --install puts the module where modprobe finds it" is_found_by_modprobe
 check "cmake --install" env DESTDIR="$WORK/root" cmake --install "$BUILD" --prefix /usr/local
 check "it installs programs, library and headers" is_installed
 check "a program can use the installed library" use_library

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is used by those who source it
 # SPDX-License-Identifier: Apache-2.0
 # What the suites of this folder share: results in the form that scripts/test counts.
 
