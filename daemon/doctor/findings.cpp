@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "control/bytes_json.hpp"
 #include "doctor/doctor.hpp"
 
 namespace vexfs {
@@ -30,11 +31,12 @@ const char* severity_name(Severity severity) {
 Json findings_json(const std::vector<Finding>& findings) {
     Json list = Json::array();
     for (const Finding& finding : findings) {
-        Json entry{{"check", finding.check},
-                   {"severity", severity_name(finding.severity)},
-                   {"message", finding.message}};
+        Json entry;
+        put_bytes(entry, "check", finding.check);
+        entry["severity"] = severity_name(finding.severity);
+        entry["message"] = finding.message;
         if (!finding.repair.empty()) {
-            entry["repair"] = finding.repair;
+            put_bytes(entry, "repair", finding.repair);
         }
         list.push_back(std::move(entry));
     }
