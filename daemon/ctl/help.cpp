@@ -33,7 +33,7 @@ constexpr const char* kFilter =
     "  --filter '(size>=10M or flag=exec) and pid!=4711'\n"
     "Operators: = != on all fields; ~ !~ (a glob) on path, name and comm; < <= > >= on numbers.\n"
     "Numbers: decimal, sizes in bytes, or with K, M, G (1024); mode is octal, fsid hexadecimal.\n"
-    "Globs: * and ? stay within one name, ** crosses /, [a-z], [!a-z]; \\ takes the next as it is.\n"
+    "Globs: * and ? stay within one name, ** crosses /, [a-z], [!a-z]; \\ quotes the next.\n"
     "Fields:";
 
 std::string wrapped(const std::string& text, std::size_t columns, const std::string& indent) {
