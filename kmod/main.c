@@ -48,3 +48,4 @@ module_exit(vexfs_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("VexFS: what happens to files, as one ordered stream of events");
 MODULE_AUTHOR("The VexFS authors");
+MODULE_VERSION(VX_VERSION);

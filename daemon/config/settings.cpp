@@ -105,7 +105,7 @@ const std::array kSettings{
             [](O& o, const V& v) { return set_path(o.source, v); }, true},
     Setting{"mountpoint", Kind::text, "MOUNTPOINT", "Where to mount it: an existing directory", "",
             [](O& o, const V& v) { return set_path(o.mountpoint, v); }, true},
-    Setting{"watch", Kind::list, "PATH", "Observe what happens below PATH; may be repeated", "",
+    Setting{"watch", Kind::list, "PATH", "Observe what happens below the directory PATH; may be repeated", "",
             [](O& o, const V& v) { return add_watches(o, v, false); }, true},
     Setting{"watch-fs", Kind::list, "PATH",
             "Observe the whole file system that PATH is on; may be repeated", "",

@@ -70,6 +70,11 @@ std::string label(std::string_view name) {
     return text;
 }
 
+// The bytes of a text that is not UTF-8; people see the text.
+bool for_programs(std::string_view name) {
+    return name.ends_with("_b64");
+}
+
 bool is_table(const Json& value) {
     return value.is_array() && !value.empty() &&
            std::all_of(value.begin(), value.end(), [](const Json& e) { return e.is_object(); });
@@ -88,7 +93,7 @@ class Renderer {
         std::size_t columns = 0;
         for (const auto& [name, value] : json.items()) {
             const bool frame = top && (name == "ok" || name == "error" || name == "hint");
-            if (!frame && !is_section(value)) {
+            if (!frame && !for_programs(name) && !is_section(value)) {
                 scalars.emplace_back(label(name), render_scalar(name, value));
                 columns = std::max(columns, width(scalars.back().first));
             }
@@ -110,7 +115,7 @@ class Renderer {
         std::vector<std::string> names;
         for (const Json& row : rows) {
             for (const auto& [name, value] : row.items()) {
-                if (std::find(names.begin(), names.end(), name) == names.end()) {
+                if (!for_programs(name) && std::find(names.begin(), names.end(), name) == names.end()) {
                     names.push_back(name);
                 }
             }

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "control/bytes_json.hpp"
 #include "ctl/output.hpp"
 #include "journal/verify.hpp"
 #include "route/text.hpp"
@@ -59,8 +60,8 @@ Json entry_json(const journal::EntryHeader& entry, const std::string& segment,
         ops.push_back(op.name());
     }
     json["userspace_ops"] = std::move(ops);
-    json["path"] = event.path;
-    json["old_path"] = event.old_path;
+    put_bytes(json, "path", std::string(event.path));
+    put_bytes(json, "old_path", std::string(event.old_path));
     std::string hex;
     for (const std::byte byte : event.bytes()) {
         fmt::format_to(std::back_inserter(hex), "{:02x}", static_cast<unsigned>(byte));

@@ -8,8 +8,10 @@
 namespace vexfs::ctl {
 
 // Where the event store is: `given` if it is not empty, else where the running daemon says
-// (status: journal.directory), else the daemon's default.
-std::string journal_directory(const Context& context, const std::string& given);
+// (status: journal.directory). Only where nobody answers at the default socket it is the default
+// store, which can be read without a daemon; that is said on stderr. A daemon that was named with
+// --socket and does not answer is an error: its store may be anywhere.
+Result<std::string> journal_directory(const Context& context, const std::string& given);
 
 // vexctl journal verify: reads every record and checks it.
 int run_journal_verify(const Context& context, const std::string& directory);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+
+#include "control/bytes_json.hpp"
 #include "control/client.hpp"
 #include "ctl/journal.hpp"
 
@@ -8,27 +11,39 @@ namespace {
 constexpr const char* kDefaultJournal = "/var/lib/vexfs";
 constexpr std::uint64_t kTimeoutMs = 2'000;
 
+Result<std::string> ask_directory(const std::string& socket) {
+    auto client = ControlClient::connect(socket);
+    if (!client) {
+        return client.status();
+    }
+    const auto answer = client->call({{"cmd", "status"}}, kTimeoutMs);
+    if (!answer) {
+        return answer.status();
+    }
+    if (!answer->ok) {
+        return Status::error(EPROTO, "vexfsd at " + socket + ": " + answer->error);
+    }
+    return get_bytes(answer->json.value("journal", Json::object()), "directory");
+}
+
 }  // namespace
 
-std::string journal_directory(const Context& context, const std::string& given) {
+Result<std::string> journal_directory(const Context& context, const std::string& given) {
     if (!given.empty()) {
         return given;
     }
-    auto client = ControlClient::connect(context.socket);
-    if (!client) {
-        return kDefaultJournal;  // the store can be read without the daemon
+    Result<std::string> directory = ask_directory(context.socket);
+    if (directory) {
+        return directory;
     }
-    const auto answer = client->call({{"cmd", "status"}}, kTimeoutMs);
-    if (answer && answer->ok) {
-        const auto journal = answer->json.find("journal");
-        if (journal != answer->json.end() && journal->is_object()) {
-            const auto directory = journal->find("directory");
-            if (directory != journal->end() && directory->is_string()) {
-                return directory->get<std::string>();
-            }
-        }
+    const std::string& why = directory.status().message();
+    if (context.socket != kDefaultSocketPath) {
+        return Status::error(directory.status().code(),
+                             why + "; --journal DIR reads a store without its vexfsd");
     }
-    return kDefaultJournal;
+    std::fprintf(stderr, "vexctl: reading the default event store %s: %s\n", kDefaultJournal,
+                 why.c_str());
+    return std::string(kDefaultJournal);
 }
 
 }  // namespace vexfs::ctl

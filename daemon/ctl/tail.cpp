@@ -108,7 +108,11 @@ int run_tail(const Context& context, const TailArgs& args) {
         fail(context, cursor.with_context("--since takes start, now or a cursor"));
         return kUsage;
     }
-    Result<Reader> reader = Reader::open(journal_directory(context, args.journal));
+    const Result<std::string> directory = journal_directory(context, args.journal);
+    if (!directory) {
+        return fail(context, directory.status());
+    }
+    Result<Reader> reader = Reader::open(*directory);
     if (!reader) {
         return fail(context, reader.status());
     }

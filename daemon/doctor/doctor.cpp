@@ -8,8 +8,9 @@
 #include <sstream>
 
 #include "config/shell.hpp"
+#include "doctor/kernel_stats.hpp"
 #include "doctor/mounts.hpp"
-#include "op_table.h"
+#include "doctor/repair.hpp"
 
 namespace vexfs {
 namespace {
@@ -31,6 +32,7 @@ class Examination {
         check_daemon();
         check_loss();
         check_mounts();
+        join_recovery();
         return std::move(findings_);
     }
 
@@ -38,6 +40,12 @@ class Examination {
     void report(std::string check, Severity severity, std::string message,
                 std::string repair = {}) {
         findings_.push_back({std::move(check), severity, std::move(message), std::move(repair)});
+    }
+    // A problem whose repair is a step of bringing this daemon back: join_recovery() makes one
+    // command of all such steps.
+    void report_broken(std::string check, std::string message, std::string repair) {
+        report(std::move(check), Severity::problem, std::move(message), std::move(repair));
+        broken_.push_back(findings_.size() - 1);
     }
     [[nodiscard]] bool exists(const std::string& path) const {
         struct stat info {};
@@ -59,8 +67,15 @@ class Examination {
         return text;
     }
 
+    // Loads the module; empty when there is no command that does.
+    [[nodiscard]] std::string load_command(bool rebuild) const;
+    // Ends the daemon; empty when it is not known which process it is.
+    [[nodiscard]] std::string stop_command(bool force) const {
+        return pid_.empty() ? "" : kill_and_wait(pid_, force);
+    }
     void ask_daemon();
     void read_lock();
+    void check_module_version(const std::string& version);
     void check_module();
     void check_device();
     void check_debugfs();
@@ -68,6 +83,8 @@ class Examination {
     void check_daemon();
     void check_loss();
     void check_mounts();
+    void check_mount(const MountEntry& mount);
+    void join_recovery();
 
     const DoctorWorld& world_;
     std::vector<Finding> findings_;
@@ -77,6 +94,8 @@ class Examination {
     Json status_;                  // its answer, or null
     std::string pid_;              // of the daemon that owns or owned the socket
     std::string command_;          // that starts it again; empty: not known
+    Recovery recovery_;
+    std::vector<std::size_t> broken_;  // the findings that recovery_ repairs
 };
 
 void Examination::ask_daemon() {
@@ -99,44 +118,81 @@ void Examination::read_lock() {
     std::getline(lock, command_);
 }
 
+std::string Examination::load_command(bool rebuild) const {
+    const std::string script = world_.source_directory + "/scripts/kmod";
+    const auto modules = read("/lib/modules/" + world_.release + "/modules.dep").value_or("");
+    if (!rebuild && modules.find("/vexfs.ko") != std::string::npos) {
+        return "modprobe vexfs";
+    }
+    return exists(script) ? shell_quote(script) + " --install && modprobe vexfs" : "";
+}
+
 void Examination::check_module() {
     module_ = exists(kModuleDir);
-    if (!module_) {
-        report("module", without_module_ ? Severity::note : Severity::problem,
-               without_module_ ? "the kernel module is not loaded; vexfsd runs without it and "
-                                 "observes its mount only"
-                               : "the kernel module vexfs is not loaded",
-               without_module_ ? "" : "modprobe vexfs");
+    if (module_) {
+        const auto version = read_word(std::string(kModuleDir) + "/version");
+        check_module_version(version.value_or("unknown"));
         return;
     }
-    const auto version = read_word(std::string(kModuleDir) + "/version");
-    if (!version) {
-        report("module", Severity::ok, "loaded");
-    } else if (*version != world_.version) {
-        report(
-            "module", Severity::warning,
-            "the loaded module has version " + *version + ", the programs have " + world_.version,
-            "modprobe -r vexfs && modprobe vexfs");
-    } else {
-        report("module", Severity::ok, "loaded, version " + *version);
+    if (without_module_ && !has_word(command_, "--no-kmod") && !command_.empty()) {
+        report("module", Severity::warning,
+               "the kernel module is not loaded: vexfsd had to do without it",
+               join({load_command(false), stop_command(false), command_}));
+        return;
     }
+    if (without_module_) {
+        report("module", Severity::note,
+               "the kernel module is not loaded; vexfsd runs without it and observes its mount "
+               "only");
+        return;
+    }
+    if (status_.is_null() && has_word(command_, "--no-kmod")) {
+        report("module", Severity::note,
+               "the kernel module is not loaded; vexfsd was told to do without it");
+        return;
+    }
+    recovery_.load = load_command(false);
+    report_broken("module",
+                  std::string("the kernel module vexfs is not loaded") +
+                      (recovery_.load.empty() ? ", nor installed for this kernel: build it with "
+                                                "scripts/kmod --install in VexFS's source folder"
+                                              : ""),
+                  recovery_.load);
+}
+
+void Examination::check_module_version(const std::string& version) {
+    if (version == world_.version) {
+        report("module", Severity::ok, "loaded, version " + version);
+        return;
+    }
+    const std::string load = load_command(true);
+    const bool running = !status_.is_null();
+    const bool known = !load.empty() && (!running || (!pid_.empty() && !command_.empty()));
+    report("module", Severity::warning,
+           "the loaded module has version " + version + ", the programs have " + world_.version,
+           !known ? ""
+                  : join({running ? stop_command(false) : "", "rmmod vexfs", load,
+                          running ? command_ : ""}));
 }
 
 void Examination::check_device() {
     if (!module_) {
         return;
     }
+    // The kernel makes the device's file once; one that was removed does not come back by itself.
+    std::string number = read_word("/sys/class/misc/vexfs/dev").value_or("");
+    std::replace(number.begin(), number.end(), ':', ' ');
+    const std::string make = number.empty() ? "" : "mknod -m 600 /dev/vexfs c " + number;
     struct stat info {};
     const int err = world_.stat(world_.root + "/dev/vexfs", info);
     if (err != 0) {
         report("device", Severity::problem,
-               std::string("the module is loaded, but /dev/vexfs: ") + Status::describe(err),
-               "udevadm trigger --name-match=vexfs");
+               std::string("the module is loaded, but /dev/vexfs: ") + Status::describe(err), make);
         return;
     }
     if (!S_ISCHR(info.st_mode)) {
         report("device", Severity::problem, "/dev/vexfs is not a device",
-               "rm -r /dev/vexfs && udevadm trigger --name-match=vexfs");
+               join({"rm -r /dev/vexfs", make}));
         return;
     }
     if ((info.st_mode & 07777) != 0600 || info.st_uid != 0) {
@@ -202,63 +258,28 @@ void Examination::check_daemon() {
         }
         return;
     }
-    const std::string start = command_.empty() ? "vexfsd --watch DIR" : command_;
+    recovery_.start = command_;
+    const std::string how = command_.empty() ? " (start it with vexfsd --watch DIR)" : "";
     switch (status_error_.code()) {
         case ENOENT:
-            report("daemon", Severity::problem, "vexfsd is not running: no socket at " + socket,
-                   start);
+            report_broken("daemon", "vexfsd is not running: no socket at " + socket + how,
+                          command_);
             return;
         case ECONNREFUSED:  // vexfsd replaces the socket of a dead one
-            report("daemon", Severity::problem,
-                   "vexfsd is not running; the one that made " + socket + " has died", start);
+            report_broken("daemon",
+                          "vexfsd is not running; the one that made " + socket + " has died" + how,
+                          command_);
             return;
         case ETIMEDOUT:
-            report("daemon", Severity::problem,
-                   "vexfsd has the socket but does not answer: it is stuck",
-                   (pid_.empty() ? "pkill -9 -x vexfsd" : "kill -9 " + pid_) + " && " + start);
+            recovery_.stop = stop_command(true);
+            report_broken("daemon",
+                          "vexfsd has the socket but does not answer: it is stuck" +
+                              (pid_.empty() ? ", and its process is not known" : how),
+                          join({recovery_.stop, command_}));
             return;
         default:
             report("daemon", Severity::problem, status_error_.message());
     }
-}
-
-// One line an operation, in tables whose head has a column for each cause of loss ("lost...").
-std::vector<std::pair<std::string, std::uint64_t>> lost_columns(const std::string& text) {
-    std::vector<std::pair<std::string, std::uint64_t>> lost;
-    std::set<std::string> operations;
-    for (unsigned op = 0; op < VX_OP_SLOTS; ++op) {
-        operations.insert(vx_op_name(op));
-    }
-    std::vector<std::size_t> columns;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        std::vector<std::string> words;
-        std::istringstream split(line);
-        for (std::string word; split >> word;) {
-            words.push_back(word);
-        }
-        if (words.size() < 3) {
-            continue;
-        }
-        if (words[0] == "op") {
-            columns.clear();
-            for (std::size_t i = 1; i < words.size(); ++i) {
-                if (words[i].starts_with("lost")) {
-                    columns.push_back(i);
-                }
-            }
-        } else if (operations.contains(words[0])) {
-            std::uint64_t count = 0;
-            for (const std::size_t column : columns) {
-                count +=
-                    column < words.size() ? std::strtoull(words[column].c_str(), nullptr, 10) : 0;
-            }
-            if (count > 0) {
-                lost.emplace_back(words[0], count);
-            }
-        }
-    }
-    return lost;
 }
 
 void Examination::check_loss() {
@@ -268,90 +289,81 @@ void Examination::check_loss() {
     }
     std::uint64_t sum = 0;
     std::string list;
-    for (const auto& [operation, count] : lost_columns(*text)) {
-        sum += count;
-        list += (list.empty() ? "" : ", ") + operation + " " + std::to_string(count);
+    for (const LostCount& lost : lost_events(*text)) {
+        sum += lost.count;
+        list += (list.empty() ? "" : ", ") + lost.operation + " " + std::to_string(lost.count);
     }
     if (sum == 0) {
         report("loss", Severity::ok, "the module has lost no event");
-    } else {
-        report("loss", Severity::warning,
-               "the module has lost " + std::to_string(sum) + " events (" + list +
-                   "): the rings were full; the gaps stand in the stream",
-               "vexfsd --ring-bytes 16M --watch DIR");
+        return;
     }
+    const std::string larger = with_larger_rings(command_, status_);
+    report("loss", Severity::warning,
+           "the module has lost " + std::to_string(sum) + " events (" + list +
+               "): the rings were full; the gaps stand in the stream",
+           larger.empty() || pid_.empty() ? "" : join({stop_command(false), larger}));
 }
 
 void Examination::check_mounts() {
     const auto mounts = parse_mountinfo(read("/proc/self/mountinfo").value_or(""));
     std::set<std::string> seen;
     for (const MountEntry& mount : mounts) {
-        if (mount.fstype != "fuse.vexfs" || !seen.insert(mount.mountpoint).second) {
-            continue;
-        }
-        const std::string point = shell_quote(mount.mountpoint);
-        const std::string made = "vexfsd --source " + shell_quote(mount.source) + " " + point +
-                                 (module_ ? "" : " --no-kmod");
-        // The daemon that used the socket may have been another one than the mount's.
-        const bool same = command_.find(mount.mountpoint) != std::string::npos;
-        const std::string& start = same ? command_ : made;
-        const int err = world_.probe_mount(mount.mountpoint);
-        if (err == ENOTCONN || err == ECONNABORTED) {
-            report("mount " + mount.mountpoint, Severity::problem,
-                   "the vexfsd that served this mount has died",
-                   "umount -l " + point + " && " + start);
-        } else if (err == ETIMEDOUT) {
-            report("mount " + mount.mountpoint, Severity::problem,
-                   "the vexfsd that serves this mount does not answer", "umount -f -l " + point);
-        } else if (err != 0) {
-            report("mount " + mount.mountpoint, Severity::warning,
-                   std::string("cannot look at it: ") + Status::describe(err));
-        } else {
-            report("mount " + mount.mountpoint, Severity::ok, "shows " + mount.source);
+        if (mount.fstype == "fuse.vexfs" && seen.insert(mount.mountpoint).second) {
+            check_mount(mount);
         }
     }
+}
+
+void Examination::check_mount(const MountEntry& mount) {
+    const std::string check = "mount " + mount.mountpoint;
+    const std::string point = shell_quote(mount.mountpoint);
+    const int err = world_.probe_mount(mount.mountpoint);
+    const bool dead = err == ENOTCONN || err == ECONNABORTED;
+    if (err == 0) {
+        report(check, Severity::ok, "shows " + mount.source);
+        return;
+    }
+    if (!dead && err != ETIMEDOUT) {
+        report(check, Severity::warning,
+               std::string("cannot look at it: ") + Status::describe(err));
+        return;
+    }
+    const std::string message = dead ? "the vexfsd that served this mount has died"
+                                     : "the vexfsd that serves this mount does not answer";
+    const std::string unmount = (dead ? "umount -l " : "umount -f -l ") + point;
+    // The socket's daemon may be another one than the mount's.
+    const bool same = has_word(command_, point);
+    if (!status_.is_null() && !same) {
+        report(check, Severity::problem, message, unmount);
+        return;
+    }
+    const bool with_module = module_ || !recovery_.load.empty();
+    if (!same && recovery_.start.empty()) {
+        recovery_.start = "vexfsd --source " + shell_quote(mount.source) + " " + point +
+                          (with_module ? "" : " --no-kmod");
+    } else if (!same) {
+        report(check, Severity::problem, message, unmount);
+        return;
+    }
+    recovery_.unmount.push_back(unmount);
+    report_broken(check, message, join({unmount, recovery_.start}));
+}
+
+// What belongs to one dead daemon has one repair, at its last finding: module, mount and daemon.
+void Examination::join_recovery() {
+    if (broken_.size() < 2) {
+        return;
+    }
+    for (const std::size_t index : broken_) {
+        findings_[index].repair.clear();
+    }
+    findings_[broken_.back()].repair = recovery_.command();
 }
 
 }  // namespace
 
 std::vector<Finding> examine(const DoctorWorld& world) {
     return Examination(world).run();
-}
-
-Severity worst(const std::vector<Finding>& findings) {
-    Severity result = Severity::ok;
-    for (const Finding& finding : findings) {
-        result = std::max(result, finding.severity);
-    }
-    return result;
-}
-
-const char* severity_name(Severity severity) {
-    switch (severity) {
-        case Severity::ok:
-            return "ok";
-        case Severity::note:
-            return "note";
-        case Severity::warning:
-            return "warning";
-        case Severity::problem:
-            return "problem";
-    }
-    return "";
-}
-
-Json findings_json(const std::vector<Finding>& findings) {
-    Json list = Json::array();
-    for (const Finding& finding : findings) {
-        Json entry{{"check", finding.check},
-                   {"severity", severity_name(finding.severity)},
-                   {"message", finding.message}};
-        if (!finding.repair.empty()) {
-            entry["repair"] = finding.repair;
-        }
-        list.push_back(std::move(entry));
-    }
-    return list;
 }
 
 }  // namespace vexfs

@@ -27,14 +27,18 @@ struct Finding {
     std::string check;  // short and stable: "module", "socket", "mount /mnt/data"
     Severity severity = Severity::ok;
     std::string message;  // one sentence
-    std::string repair;   // one shell command; empty when there is nothing to repair
+    // One shell command that works as it is; empty when there is nothing to repair, when none is
+    // known, and when the repair of a later finding is this one's too.
+    std::string repair;
 };
 
 // The outside world as the checks see it; tests hand in another.
 struct DoctorWorld {
     std::string root;  // in front of /sys, /proc, /dev; empty: the real ones
     std::string socket = kDefaultSocketPath;
-    std::string version;  // of this vexctl, which the module's should equal
+    std::string version;           // of this vexctl, which the module's should equal
+    std::string release;           // of the running kernel, as uname -r says
+    std::string source_directory;  // where this vexctl was built from; need not exist any more
 
     // 0 or a positive errno. `path` with root in front.
     std::function<int(const std::string& path, struct stat& info)> stat;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real outside world of the doctor.
+#include <sys/utsname.h>
+
 #include <chrono>
 #include <future>
 #include <memory>
@@ -43,6 +45,11 @@ DoctorWorld real_world(const std::string& socket) {
     DoctorWorld world;
     world.socket = socket;
     world.version = VEXFS_VERSION;
+    world.source_directory = VEXFS_BUILT_FROM;
+    utsname kernel{};
+    if (::uname(&kernel) == 0) {
+        world.release = kernel.release;
+    }
     world.stat = stat_path;
     world.probe_mount = probe_mount;
     world.ask_status = ask_status;

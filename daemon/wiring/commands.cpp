@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "config/name_list.hpp"
+#include "control/bytes_json.hpp"
 #include "wiring/daemon.hpp"
 
 namespace vexfs {
@@ -62,15 +63,17 @@ Json Commands::stream() const {
 
 Json Commands::journal() const {
     const journal::StoreStats& s = daemon_.store_->stats();
-    return {{"directory", daemon_.store_->directory()},
-            {"id", daemon_.store_->id().text()},
-            {"written_seq", daemon_.store_->written_seq()},
-            {"durable_seq", daemon_.store_->durable_seq()},
-            {"bytes", s.bytes},
-            {"writes", s.writes},
-            {"write_errors", s.write_errors},
-            {"sync_errors", s.sync_errors},
-            {"segments", s.segments}};
+    Json out;
+    put_bytes(out, "directory", daemon_.store_->directory());
+    out.update({{"id", daemon_.store_->id().text()},
+                {"written_seq", daemon_.store_->written_seq()},
+                {"durable_seq", daemon_.store_->durable_seq()},
+                {"bytes", s.bytes},
+                {"writes", s.writes},
+                {"write_errors", s.write_errors},
+                 {"sync_errors", s.sync_errors},
+                {"segments", s.segments}});
+    return out;
 }
 
 Json Commands::channel() const {
@@ -90,10 +93,13 @@ Json Commands::pushback() const {
 
 Json Commands::fuse() const {
     const fuse::MountStats s = daemon_.mount_->stats();
-    return {{"mountpoint", daemon_.mount_->mountpoint()}, {"source", daemon_.options_.source},
-            {"nodes", s.nodes}, {"open_files", s.open_files},
-            {"events", s.events}, {"invalidations_sent", s.inval_sent},
-            {"invalidation_overflows", s.inval_overflows}};
+    Json out;
+    put_bytes(out, "mountpoint", daemon_.mount_->mountpoint());
+    put_bytes(out, "source", daemon_.options_.source);
+    out.update({{"nodes", s.nodes}, {"open_files", s.open_files},
+                {"events", s.events}, {"invalidations_sent", s.inval_sent},
+                {"invalidation_overflows", s.inval_overflows}});
+    return out;
 }
 
 Json Commands::watches() const {
@@ -101,11 +107,11 @@ Json Commands::watches() const {
     if (daemon_.watches_) {
         for (const Watch& w : daemon_.watches_->list()) {
             Json row = {{"id", w.info.id},
-                        {"state", daemon_.watches_->gone(w) ? "gone" : "live"},
-                        {"path", w.request.path},
-                        {"scope", w.request.subtree ? "subtree" : "filesystem"},
-                        {"purpose", w.purpose},
-                        {"ops", format_kernel_ops(w.request.ops)}};
+                        {"state", daemon_.watches_->gone(w) ? "gone" : "live"}};
+            put_bytes(row, "path", w.request.path);
+            row["scope"] = w.request.subtree ? "subtree" : "filesystem";
+            row["purpose"] = w.purpose;
+            row["ops"] = format_kernel_ops(w.request.ops);
             if (w.request.uid >= 0) {
                 row["uid"] = w.request.uid;
             }
@@ -195,7 +201,12 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
                    "load it (`insmod vexfs.ko`) and start vexfsd again");
         return;
     }
-    WatchRequest watch{.path = request.at("path").get<std::string>(),
+    Result<std::string> path = get_bytes(request, "path");
+    if (!path) {
+        reply.fail(path.status());
+        return;
+    }
+    WatchRequest watch{.path = *std::move(path),
                        .subtree = !request.value("whole_fs", false),
                        .ops = daemon_.options_.ops,
                        .uid = request.value("uid", std::int64_t{-1}),
@@ -213,7 +224,9 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
         reply.fail(added.status());
         return;
     }
-    reply.done({{"id", added->info.id}, {"path", added->request.path}});
+    Json out{{"id", added->info.id}};
+    put_bytes(out, "path", added->request.path);
+    reply.done(out);
 }
 
 void Commands::watch_remove(const Json& request, const Reply& reply) {

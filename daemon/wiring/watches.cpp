@@ -65,6 +65,11 @@ Result<Watch> Watches::add(WatchRequest request, const std::string& purpose) {
         return Status::error(
             err, fmt::format("cannot watch {}: {}", request.path, Status::describe(err)));
     }
+    if (request.subtree && !S_ISDIR(st.st_mode)) {
+        return Status::error(ENOTDIR, fmt::format("cannot watch {}: it is not a directory; watch "
+                                                  "the one that it is in",
+                                                  request.path));
+    }
     request.path = resolved;
     request.ops &= channel_.ops();
     if (request.ops == 0) {

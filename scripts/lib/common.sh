@@ -30,6 +30,8 @@ need_number() {
     [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || usage_error "$1 needs a whole number above 0, not '$2'"
 }
 
+hash_of() { printf %s "$1" | sha256sum | cut -c 1-12; }
+
 # with_lock NAME COMMAND...: one process at a time, machine-wide. The command runs in a subshell,
 # so it hands results over in files. The lock goes when the command ends, however it ends.
 with_lock() {

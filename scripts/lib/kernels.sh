@@ -69,8 +69,6 @@ describe_unpacked() {
     KERNEL_BUILD=$folder/usr/src/linux-headers-$KERNEL_VERSION
 }
 
-hash_of() { printf %s "$1" | sha256sum | cut -c 1-12; }
-
 fetch_kernel() {
     local name=$1 folder=$2 suite=${KERNEL_SUITES[$1]} part=$2.part
     [[ ! -e $folder/env ]] || return 0

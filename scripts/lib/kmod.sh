@@ -30,3 +30,19 @@ make_module() {
     make -C "$KERNEL_BUILD" M="$copy" -j"$(nproc)" --no-print-directory "${ccache[@]}" "$@" \
         modules >&2 || die "the module does not build for kernel $KERNEL_VERSION (messages above)"
 }
+
+# The kernel that runs here, with its headers, in place of load_kernel.
+load_native_kernel() {
+    KERNEL_NAME=native KERNEL_VERSION=$(uname -r) KERNEL_BUILD=/lib/modules/$(uname -r)/build
+    declare -gA KERNEL_NEEDS=()
+    [[ ! -d $KERNEL_BUILD ]] || return 0
+    say "installing: linux-headers-$KERNEL_VERSION"
+    apt_quiet install "linux-headers-$KERNEL_VERSION" ||
+        die "there are no headers for this kernel ($KERNEL_VERSION)"
+}
+
+# install_module FOLDER: $MODULE goes where modprobe looks; FOLDER is in front of /lib/modules.
+install_module() {
+    install -D -m 0644 "$MODULE" "$1/lib/modules/$KERNEL_VERSION/extra/vexfs.ko"
+    depmod -b "${1:-/}" "$KERNEL_VERSION"
+}

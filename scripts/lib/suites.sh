@@ -9,19 +9,44 @@
 # status; status 77 then means skipped, with the last line as the reason. A status that is wrong
 # although no test is reported as failed is a failure too.
 
-# list_suites: "NAME KIND FILE", one a line. Needs a configured build folder for the host's suites.
+# list_suites: "NAME KIND FILE", one a line. The host's suites need not be built yet.
 list_suites() {
     local file name
     echo "check script $VEXFS_ROOT/scripts/check"
-    for file in "$VEXFS_BUILD"/tests/test_*; do
-        [[ -f $file && -x $file ]] || continue
-        name=${file##*/test_}
-        echo "host/$name host $file"
+    for file in "$VEXFS_ROOT"/tests/scripts/*.sh; do
+        [[ -x $file ]] || continue
+        name=${file##*/}
+        echo "scripts/${name%.sh} script $file"
+    done
+    for name in $(host_folders); do
+        echo "host/$name host $VEXFS_BUILD/tests/test_$name"
     done
     for file in "$VEXFS_ROOT"/tests/vm/*.sh; do
         [[ -x $file ]] || continue
         name=${file##*/}
         echo "vm/${name%.sh} vm $file"
+    done
+}
+
+# Those of the folders that tests/CMakeLists.txt makes a Catch2 program of which have sources.
+host_folders() {
+    local name
+    for name in $(sed -n 's/^foreach(folder \(.*\))$/\1/p' "$VEXFS_ROOT/tests/CMakeLists.txt" |
+        head -n 1); do
+        [[ -z $(find "$VEXFS_ROOT/tests/$name" -name '*.c' -o -name '*.cpp' 2>/dev/null) ]] ||
+            echo "$name"
+    done
+}
+
+# need_matches PATTERN...: a pattern that no suite has is wrong usage, not a test less.
+need_matches() {
+    local pattern name found
+    for pattern in "$@"; do
+        found=0
+        while read -r name _; do
+            ! is_wanted "$name" "$pattern" || found=1
+        done < <(list_suites)
+        [[ $found == 1 ]] || usage_error "no suite '$pattern': --list has their names"
     done
 }
 
@@ -39,6 +64,7 @@ is_wanted() {
 
 # header FILE KEY: what follows "# KEY:" in the head of a VM suite.
 #   # vm: FLAGS         flags for scripts/vm
+#   # long: FLAGS       more of them for the long form
 #   # expect: STATUS    the exit status that scripts/vm must end with (default 0)
 header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
 
@@ -49,9 +75,9 @@ run_suite() {
     script) "$file" || status=$? ;;
     host) timeout --foreground --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
     vm)
-        read -ra flags <<<"$(header "$file" vm)"
+        read -ra flags <<<"$(header "$file" vm) $([[ $LONG == 0 ]] || header "$file" long)"
         expected=$(header "$file" expect)
-        "$VEXFS_ROOT/scripts/vm" "${VM_FLAGS[@]}" "${flags[@]}" -- "$file" || status=$?
+        "$VEXFS_ROOT/scripts/vm" --no-build "${VM_FLAGS[@]}" "${flags[@]}" -- "$file" || status=$?
         [[ ${expected:-0} != 0 ]] || return "$status"
         [[ $status != "$expected" ]] || return 0
         echo "not ok scripts/vm ended with $status, must end with $expected"

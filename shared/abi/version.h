@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Version of the boundary between vexfs.ko and its users, and its feature bits.
+ * Version of VexFS, of the boundary between vexfs.ko and its users, and its feature bits.
  *
  * Changelog
  *   1  first version
  */
 #ifndef VEXFS_ABI_VERSION_H
 #define VEXFS_ABI_VERSION_H
+
+/* Of module and programs alike: modinfo vexfs, vexfsd --version. CMakeLists.txt reads it here. */
+#define VX_VERSION "0.1.0"
 
 #define VX_ABI_VERSION 1
 

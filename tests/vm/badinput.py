@@ -3,6 +3,7 @@
 
 import base64
 import errno
+import json
 import os
 import shutil
 import signal
@@ -40,6 +41,38 @@ def hard_names():
           f"{shown.stderr!r}")
     check("for people no control character gets through", "\x1b" not in shown.stdout
           and "\x01" not in shown.stdout)
+    daemon.stop()
+
+
+def watched_by_bytes():
+    """Paths that are not UTF-8, named to the daemon and by it."""
+    home = b"/tmp/bytes\xff"
+    for name in (b"/a\xfe", b"/a\xfd", b"/started\xff"):
+        os.makedirs(home + name)
+    open(home + b"/file", "wb").close()
+    daemon = Vexfsd("--watch", home + b"/started\xff", name="bytes",
+                    journal=os.fsdecode(home + b"/journal"))
+    added = [daemon.json("watch", "add", home + name) for name in (b"/a\xfe", b"/a\xfd")]
+    check_equal("a path that is not UTF-8 can be watched", [a.get("ok") for a in added],
+                [True, True])
+    listed = daemon.json("watch", "list")["watches"]
+    check_equal("the list has the bytes of each", [path_of(w) for w in listed],
+                [home + b"/started\xff", home + b"/a\xfe", home + b"/a\xfd"])
+    os.mkdir(home + b"/a\xfe/x")
+    removed = daemon.ctl("watch", "remove", home + b"/a\xfe").returncode
+    daemon.sync()
+    os.mkdir(home + b"/a\xfe/unseen")
+    os.mkdir(home + b"/a\xfd/y")
+    daemon.sync()
+    seen = daemon.ctl("tail", "--json", "--filter", "op=DirCreate")
+    check_equal("and it can be removed by its path; the store is found where it is",
+                (removed, [path_of(json.loads(line)) for line in seen.stdout.splitlines()]),
+                (0, [home + b"/a\xfe/x", home + b"/a\xfd/y"]))
+    refused = daemon.ctl("watch", "add", home + b"/file")
+    check("a file is not watched, and it is said why", refused.returncode == 1
+          and "not a directory; watch the one that it is in" in refused.stderr, refused.stderr)
+    check_equal("with --fs it names its file system",
+                daemon.ctl("watch", "add", "--fs", home + b"/file").returncode, 0)
     daemon.stop()
 
 
@@ -291,6 +324,7 @@ def steady_load():
 
 
 hard_names()
+watched_by_bytes()
 long_paths()
 deleted_working_directory()
 vanished_watch()

@@ -125,6 +125,13 @@ def killed():
     run("insmod", MODULE, check=True)
     daemon = Vexfsd("--watch", "/tmp/watched", "--source", "/tmp/source", "/tmp/mount", name="kill")
     check_equal("doctor before", repairs(daemon), [])
+    version = run("vexctl", "--version").stdout.split()[-1]
+    module = next(f for f in daemon.json("doctor")["findings"] if f["check"] == "module")
+    check_equal("doctor compares the versions", module["message"], f"loaded, version {version}")
+    os.unlink("/dev/vexfs")
+    commands = repairs(daemon)
+    check("a device that was removed comes back by doctor's command", len(commands) == 1
+          and run("sh", "-c", commands[0]).returncode == 0 and repairs(daemon) == [], str(commands))
     os.mkdir("/tmp/mount/directory")
     traffic = Traffic("/tmp/watched/traffic")
     check("traffic", wait_for(lambda: traffic.rounds > 200))
@@ -135,10 +142,9 @@ def killed():
     doctor = daemon.ctl("--json", "doctor")
     commands = repairs(daemon)
     check("doctor says so by its exit status", doctor.returncode == 1)
-    check("doctor names a command", len(commands) > 0, doctor.stdout)
-    # Several findings may have a repair; that of the mount, which comes last, is the whole one.
-    repaired = subprocess.run(["sh", "-c", commands[-1]], stdin=subprocess.DEVNULL, timeout=60)
-    check_equal(f"the one command works: {commands[-1]}", repaired.returncode, 0)
+    check("doctor names one command and no other", len(commands) == 1, doctor.stdout)
+    repaired = subprocess.run(["sh", "-c", commands[0]], stdin=subprocess.DEVNULL, timeout=60)
+    check_equal(f"the one command works: {commands[0]}", repaired.returncode, 0)
     left = json.loads(daemon.ctl("--json", "doctor").stdout)
     check("doctor is content afterwards", left["ok"], json.dumps(left))
     check("the mount shows the source again", os.listdir("/tmp/mount") == ["directory"])

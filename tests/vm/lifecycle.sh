@@ -3,4 +3,5 @@
 # Load, watch, traffic, unwatch, unload: 20 rounds, or $VEXFS_ROUNDS ("full": 200); kill -9 of the
 # daemon in the middle, and recovery by the one command that doctor names.
 # vm: --no-load --timeout 1200
+# long: --timeout 12000
 exec python3 -B "$VEXFS_ROOT/tests/vm/lifecycle.py"

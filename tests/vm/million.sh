@@ -3,6 +3,7 @@
 # Many real file operations by several processes, with the default ring and the daemon at work:
 # nothing lost, numbers dense, every object's order right.
 # vm: --mem 3072 --timeout 1200
+# long: --timeout 24000
 #
 # 100,000 operations unless $VEXFS_OPERATIONS says otherwise (a number, or "full" for 1,000,000).
 set -uo pipefail

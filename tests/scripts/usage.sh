@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Wrong usage of the scripts is said and is exit status 2, before anything is built; and what
+# scripts/test and scripts/vm understand of their arguments.
+set -uo pipefail
+# shellcheck source=result.sh
+source "$(dirname "${BASH_SOURCE[0]}")/result.sh"
+
+# What would build says so instead, and fails.
+mkdir "$WORK/bin" "$WORK/unbuilt" "$WORK/built"
+printf '#!/bin/sh\necho "cmake $*"\nexit 1\n' >"$WORK/bin/cmake"
+chmod +x "$WORK/bin/cmake"
+touch "$WORK/built/CMakeCache.txt"
+export PATH=$WORK/bin:$PATH VEXFS_BUILD=$WORK/unbuilt
+
+TEST=$ROOT/scripts/test VM=$ROOT/scripts/vm
+built=(env "VEXFS_BUILD=$WORK/built")
+
+check "scripts/test: a suite that does not exist" ends_with 2 "no suite 'vm/coverge'" \
+    "$TEST" vm/coverge
+check "scripts/test: nor beside one that does" ends_with 2 "no suite 'hosst'" "$TEST" check hosst
+check "scripts/test: nor a pattern" ends_with 2 "no suite 'vm/x" "$TEST" 'vm/x*'
+check "scripts/test: nor a flag" ends_with 2 "unknown flag --lst" "$TEST" --lst
+for suite in check scripts/usage host/unit host/ring host/fuse vm/coverage; do
+    check "scripts/test --list before a build: $suite" ends_with 0 "^$suite\$" "$TEST" --list
+done
+check "scripts/test --list takes patterns" ends_with 0 '^vm/canary_oops$' \
+    "$TEST" --list 'vm/canary_*'
+
+check "scripts/vm: --debug before --kernel" ends_with 125 "no kernel '6.12-debug'" \
+    "$VM" --no-build --debug --kernel 6.12 -- true
+check "scripts/vm: --debug after --kernel" ends_with 125 "no kernel '6.12-debug'" \
+    "$VM" --no-build --kernel 6.12 --debug -- true
+check "scripts/vm: --debug without --kernel" ends_with 125 "no kernel '6.1-debug'" \
+    "$VM" --no-build --debug -- true
+check "scripts/vm: --debug with a folder" ends_with 2 "by its name" \
+    "$VM" --debug --kernel "$WORK" -- true
+check "scripts/vm: no command" ends_with 2 "no command" "$VM" --kernel 6.1
+check "scripts/vm builds the programs first" \
+    ends_with 125 "cmake --build $WORK/built --target vexfsd vexctl" "${built[@]}" "$VM" -- true
+check "scripts/vm configures a folder that is not" ends_with 125 "cmake -S $ROOT -B $WORK/unbuilt" \
+    "$VM" -- true
+exit "$FAILED"
