@@ -229,10 +229,36 @@ static inline void not_told(struct vx_super *s, unsigned int op, const struct vx
 		vx_dirs_moved_unseen(s);
 }
 
-static noinline void lost(struct vx_super *s, unsigned int op, const struct vx_fact *f)
+/*
+ * Says where the lost event was. Its parent; of what has none, the directory itself; neither is
+ * known: the whole scope. A sync changes no directory.
+ */
+static void dirty(struct vx_super *s, unsigned int cpu, unsigned int op, const struct vx_fact *f,
+		  const struct where *w)
+{
+	const u64 fsid = f->more && f->elsewhere ? f->fsid : s->fsid;
+	struct vx_dirty dirs[2] = {
+		{ .fsid = fsid, .ino = w->place.ino, .gen = w->place.gen },
+	};
+	u32 n = op != VX_OP_SYNC;
+
+	if (!w->place.ino && f->inode && S_ISDIR(f->inode->i_mode)) {
+		dirs[0].ino = f->inode->i_ino;
+		dirs[0].gen = f->inode->i_generation;
+	}
+	if (op == VX_OP_FILE_RENAME && f->old_dir != f->dir)
+		dirs[n++] = (struct vx_dirty){ .fsid = fsid, .ino = f->old_dir->i_ino,
+					       .gen = f->old_dir->i_generation };
+	vx_ring_dirty(&s->channel->ring, cpu, dirs, n);
+}
+
+static noinline void lost(struct vx_super *s, unsigned int cpu, unsigned int op,
+			  const struct vx_fact *f, const struct where *w)
 {
 	struct vx_channel *ch = s->channel;
 
+	if (vx_op_class(op) == VX_CLASS_M)
+		dirty(s, cpu, op, f, w);
 	not_told(s, op, f);
 	if (READ_ONCE(ch->loss_said))
 		return;
@@ -261,7 +287,7 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 	announce_unknown(s, cpu, op, f, &w, now);
 	e = vx_ring_begin(r, cpu, op, max_len(op, f), now, &slot);
 	if (unlikely(!e)) {
-		lost(s, op, f);
+		lost(s, cpu, op, f, &w);
 		return;
 	}
 	vx_ring_commit(r, &slot, build(e, s, op, f, &w, flags));

@@ -15,13 +15,16 @@
  * A producer gets: a wait-free attempt, record or loss. What finds no room is counted (struct
  * vx_producer, lost[]) and reported by one VX_REC_LOST in front of the next record that finds room:
  * room for that is always kept, so a pending loss can be written out at any time
- * (vx_ring_flush_loss).
+ * (vx_ring_flush_loss). What it lost of class M it says the place of (vx_ring_dirty): the
+ * directories travel in the same record, so that a reader can look through them and not through the
+ * world. At most VX_DIRTY_MAX; what does not fit, and what nobody said the place of, makes the
+ * record say that the set is not all (VX_LOST_F_OVERFLOW).
  *
  * The reader gets (ring_reader.h): one stream in which class M stands in ticket order, class D
  * between the right tickets, and every loss at its place.
  *
  * Price: a full barrier a record (the wakeup check), a shared counter for class M, and room for the
- * longest record is needed to write a short one.
+ * longest record and the longest VX_REC_LOST behind it is needed to write a short one.
  *
  * Callers must not: let two contexts be the same producer at once (kernel: preemption off, never
  * from interrupts); begin without committing; sleep between begin and commit.
@@ -73,8 +76,8 @@ int vx_subring_size_ok(__u64 size);
  * ticket here. All filtering comes before.
  * @max_len: the longest that the record can become, at most VX_RECORD_MAX; @now_ns:
  * CLOCK_MONOTONIC. Returns where to build the record (its ticket, count and mono_ns are filled in
- * already), for vx_ring_commit; or NULL when there is no room: the loss is accounted, there is
- * nothing more to do.
+ * already), for vx_ring_commit; or NULL when there is no room: the loss is accounted, and for class
+ * M vx_ring_dirty is to be called.
  */
 void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len, __u64 now_ns,
 		    struct vx_slot *slot);
@@ -91,6 +94,14 @@ void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_
  * reader if it sleeps.
  */
 void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len);
+
+/*
+ * Says where the class M attempt was that vx_ring_begin has just refused @producer: in @dirs[0 ...
+ * @n - 1] something has changed (0: nothing that a look at a directory could find; 2: a rename
+ * from one to another). A directory with ino 0 is one that is not known. Once for each lost
+ * attempt, before the producer's next call: a loss without it overflows the set.
+ */
+void vx_ring_dirty(struct vx_ring *r, __u32 producer, const struct vx_dirty *dirs, __u32 n);
 
 /*
  * Writes out the pending loss of a sub-ring, as its producer. Returns 1 when nothing is pending

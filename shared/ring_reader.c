@@ -122,13 +122,28 @@ static __u32 shortest(__u32 type)
 	return 0;
 }
 
+/* True when the parts of an account that is @r->len bytes long add up to that. */
+static int lost_ok(const struct vx_record *r, __u32 cls)
+{
+	const struct vx_lost *lost = (const struct vx_lost *)r;
+	const __u32 flags = cls == VX_CLASS_M ? VX_LOST_F_OVERFLOW : 0;
+
+	if (r->op != cls || !lost->lost || (lost->flags & ~flags))
+		return 0;
+	if (lost->dirty > VX_DIRTY_MAX || (lost->dirty && (lost->flags || cls != VX_CLASS_M)))
+		return 0;
+	return r->len == sizeof(*lost) + lost->dirty * sizeof(struct vx_dirty);
+}
+
 /* Takes the key of the record at pos. Returns 0 when that cannot be a record. */
 static int load_key(struct vx_reader *rd, struct vx_reader_sub *s)
 {
+	const __u32 cls = (__u32)(s - rd->subs) % VX_CLASSES;
 	const struct vx_record *r = record_at(s);
 	const __u32 least = shortest(r->type);
 
-	if (!least || r->len < least || (r->len & 7) || r->len > s->visible - s->pos) {
+	if (!least || r->len < least || (r->len & 7) || r->len > s->visible - s->pos ||
+	    (r->type == VX_REC_LOST && !lost_ok(r, cls))) {
 		rd->broken = 1;
 		return 0;
 	}

@@ -15,7 +15,9 @@ using vexfs::test::Ring;
 
 namespace {
 
-constexpr std::uint32_t kLen = 1352;  // two of these and one VX_REC_LOST fill a sub-ring of a page
+// Two of these and the room for a VX_REC_LOST fill a sub-ring of a page, a third does not fit.
+constexpr std::uint32_t kLen = 1112;
+static_assert(2 * kLen + VX_LOST_MAX <= VX_PAGE && 3 * kLen + VX_LOST_MAX > VX_PAGE);
 
 enum Step : unsigned {
     kStepM0,

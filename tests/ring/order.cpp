@@ -100,7 +100,7 @@ TEST_CASE("every record length wraps at every offset") {
     // Lengths step through all multiples of 8 up to the longest that fits; positions drift over all
     // offsets.
     for (int round = 0; round < 40; round++) {
-        for (std::uint32_t len = sizeof(vx_event); len <= 3500; len += 8) {
+        for (std::uint32_t len = sizeof(vx_event); len <= VX_PAGE - VX_LOST_MAX; len += 8) {
             const std::uint32_t op = (nth & 1) != 0 ? VX_OP_FILE_CREATE : VX_OP_FILE_WRITE;
             REQUIRE(ring.attempt(0, op, nth, len));
             const vx_item item = ring.next();
