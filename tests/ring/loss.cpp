@@ -150,6 +150,52 @@ TEST_CASE("a reader that lies about its position harms only itself") {
     CHECK(ring.attempt(0, VX_OP_FILE_READ, 1));  // the other producer does not care
 }
 
+TEST_CASE("a reader that lies after it has read some harms only itself") {
+    Ring ring(kSmall);
+    vx_producer* p = vx_ring_producer(ring.get(), 1, VX_CLASS_M);
+    __u64* tail = &ring.get()->slots[1].tail[VX_CLASS_M];
+    const auto read_all = [&] {
+        while (ring.next().kind != VX_ITEM_NONE) {
+        }
+    };
+    // Some turns of the ring, so that positions are far from 0.
+    for (int turn = 0; turn < 5; turn++) {
+        fill_up(ring, 1, VX_OP_FILE_CREATE);
+        read_all();
+        vx_reader_release(&ring.reader);
+    }
+    REQUIRE(ring.attempt(1, VX_OP_FILE_CREATE, 0));
+    const std::uint64_t honest = p->tail_seen;
+    REQUIRE(honest > VX_PAGE);
+
+    // Backwards, and beyond what is written: refused, the sub-ring fills up and nothing is
+    // overwritten.
+    const std::uint64_t refused[] = {honest - 8, honest - VX_PAGE, 0, honest + 2 * VX_PAGE,
+                                     honest + (1ull << 32), honest + 4};
+    for (const std::uint64_t lie : refused) {
+        const std::uint64_t before = p->bad_tail;
+        *tail = lie;
+        fill_up(ring, 1, VX_OP_FILE_CREATE);
+        CHECK(p->bad_tail > before);
+        CHECK(p->tail_seen == honest);
+        CHECK(p->head <= honest + VX_PAGE);
+    }
+    // In the middle of a record: it may say so, and what it has given back is overwritten. The
+    // producer still never has more in the ring than fits, and counts every attempt.
+    *tail = honest + 8;
+    for (std::uint64_t i = 0; i < 100; i++) {
+        ring.attempt(1, VX_OP_FILE_CREATE, i);
+        CHECK(p->head - p->tail_seen <= VX_PAGE);
+        *tail = p->head - 16;
+    }
+    std::uint64_t accounted = 0;
+    for (unsigned op = 0; op < VX_OP_SLOTS; op++) {
+        accounted += p->delivered[op] + p->lost[op];
+    }
+    CHECK(accounted == p->attempted);
+    CHECK(ring.attempt(0, VX_OP_FILE_CREATE, 1));  // the other producer does not care
+}
+
 TEST_CASE("attempted is delivered and lost, for each operation") {
     Ring ring(kSmall);
     std::map<unsigned, std::uint64_t> attempted;
