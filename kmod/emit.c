@@ -17,8 +17,8 @@
 #include "record.h"
 #include "trace.h"
 
-/* Of an operation on a name. Returns flags to add. */
-static __always_inline u32 place_given(struct vx_place *p, const struct vx_fact *f, u64 *name)
+/* The parent of an operation on a name. */
+static __always_inline void place_of_dir(struct vx_place *p, const struct vx_fact *f)
 {
 	p->parent = NULL;
 	p->ino = 0;
@@ -30,6 +30,12 @@ static __always_inline u32 place_given(struct vx_place *p, const struct vx_fact 
 		p->ino = f->parent_ino;
 		p->gen = f->parent_gen;
 	}
+}
+
+/* Of an operation on a name. Returns flags to add. */
+static __always_inline u32 place_given(struct vx_place *p, const struct vx_fact *f, u64 *name)
+{
+	place_of_dir(p, f);
 	p->len = 0;
 	if (unlikely(!f->name))
 		return VX_F_NO_NAME;
@@ -212,12 +218,41 @@ static __always_inline void not_told(struct vx_super *s, unsigned int op, const 
 		vx_dirs_moved_unseen(s);
 }
 
+/*
+ * Says where the lost event was. Its parent; of what has none, the directory itself; neither is
+ * known: the whole scope. A sync changes no directory.
+ */
+static void dirty(struct vx_super *s, unsigned int cpu, unsigned int op, const struct vx_fact *f)
+{
+	const u64 fsid = f->more && f->elsewhere ? f->fsid : s->fsid;
+	struct vx_dirty dirs[2] = { { .fsid = fsid } };
+	u32 n = op != VX_OP_SYNC;
+	struct vx_place place;
+
+	if (f->dentry)
+		vx_place_parent(f->dentry, &place);
+	else
+		place_of_dir(&place, f);
+	dirs[0].ino = place.ino;
+	dirs[0].gen = place.gen;
+	if (!place.ino && f->inode && S_ISDIR(f->inode->i_mode)) {
+		dirs[0].ino = f->inode->i_ino;
+		dirs[0].gen = f->inode->i_generation;
+	}
+	if (op == VX_OP_FILE_RENAME && f->old_dir != f->dir)
+		dirs[n++] = (struct vx_dirty){ .fsid = fsid, .ino = f->old_dir->i_ino,
+					       .gen = f->old_dir->i_generation };
+	vx_ring_dirty(&s->channel->ring, cpu, dirs, n);
+}
+
 static noinline void lost(struct vx_super *s, unsigned int cpu, unsigned int op,
 			  const struct vx_fact *f, u64 now)
 {
 	struct vx_channel *ch = s->channel;
 
 	vx_ring_lose(&ch->ring, cpu, op, now);
+	if (vx_op_class(op) == VX_CLASS_M)
+		dirty(s, cpu, op, f);
 	not_told(s, op, f);
 	if (READ_ONCE(ch->loss_said))
 		return;

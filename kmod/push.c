@@ -74,8 +74,11 @@ static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct 
 
 	this_cpu_inc(to->counters->seen[VX_OP_USER]);
 	u = vx_ring_begin(&to->ring, smp_processor_id(), VX_OP_USER, len, now, &slot);
-	if (!u)
+	if (!u) {
+		/* No directory has changed by it. */
+		vx_ring_dirty(&to->ring, smp_processor_id(), NULL, 0);
 		return 0;
+	}
 	u->rec.len = len;
 	u->rec.type = VX_REC_USER;
 	u->rec.op = wanted >> e->uop & 1 ? e->uop : __ffs(wanted);

@@ -52,6 +52,12 @@ static inline const char *vx_event_name2(const struct vx_event *e)
 	return vx_event_name(e) + e->name_len;
 }
 
+/* The lost->dirty directories of an account. */
+static inline const struct vx_dirty *vx_lost_dirs(const struct vx_lost *lost)
+{
+	return (const struct vx_dirty *)(lost + 1);
+}
+
 static inline const char *vx_dir_name(const struct vx_dir *d)
 {
 	return (const char *)(d + 1);

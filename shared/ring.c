@@ -104,15 +104,72 @@ static void account_loss(struct vx_ring *r, struct vx_producer *p, __u32 op, __u
 	wake_for_loss(r);
 }
 
+static void add_dirty(struct vx_producer *p, const struct vx_dirty *dir)
+{
+	__u32 i = p->dirty_count;
+
+	/* The newest first: what is lost in one run is mostly in few directories. */
+	while (i--) {
+		const struct vx_dirty *d = &p->dirty[i];
+
+		if (d->ino == dir->ino && d->gen == dir->gen && d->fsid == dir->fsid)
+			return;
+	}
+	if (!dir->ino || p->dirty_count == VX_DIRTY_MAX) {
+		p->dirty_overflow = 1;
+		return;
+	}
+	p->dirty[p->dirty_count] = *dir;
+	p->dirty_count++;
+}
+
+void vx_ring_dirty(struct vx_ring *r, __u32 producer, const struct vx_dirty *dirs, __u32 n)
+{
+	struct vx_producer *p = vx_ring_producer(r, producer, VX_CLASS_M);
+
+	p->loss_placed++;
+	while (n-- && !p->dirty_overflow)
+		add_dirty(p, dirs++);
+}
+
+/* True when the directories are all that the pending loss was about. Class D is about none. */
+static int dirty_is_all(const struct vx_producer *p, __u32 cls)
+{
+	return cls == VX_CLASS_D || (!p->dirty_overflow && p->loss_placed == p->loss_pending);
+}
+
+/* Bytes of the pending loss's record. */
+static __u32 lost_len(const struct vx_producer *p, __u32 cls)
+{
+	const __u32 dirs = dirty_is_all(p, cls) ? p->dirty_count : 0;
+
+	return (__u32)(sizeof(struct vx_lost) + dirs * sizeof(struct vx_dirty));
+}
+
+/* Moves the directories of the pending loss to behind @lost. */
+static void write_dirty(struct vx_producer *p, __u32 cls, struct vx_lost *lost)
+{
+	if (dirty_is_all(p, cls)) {
+		lost->dirty = (__u16)p->dirty_count;
+		memcpy(lost + 1, p->dirty, p->dirty_count * sizeof(p->dirty[0]));
+	} else {
+		lost->flags = VX_LOST_F_OVERFLOW;
+	}
+	p->loss_placed = 0;
+	p->dirty_count = 0;
+	p->dirty_overflow = 0;
+}
+
 /* Writes the pending loss at @head. Returns the new head, not yet published. */
 static __u64 write_lost(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_producer *p)
 {
 	struct vx_lost *lost =
 		(struct vx_lost *)(vx_ring_data(r, producer, cls) + (p->head & (r->size[cls] - 1)));
+	const __u32 len = lost_len(p, cls);
 	__u32 op;
 
 	memset(lost, 0, sizeof(*lost));
-	lost->rec.len = VX_LOST_LEN;
+	lost->rec.len = len;
 	lost->rec.type = VX_REC_LOST;
 	lost->rec.op = (__u16)cls;
 	lost->rec.ticket = p->loss_first_ticket;
@@ -126,7 +183,8 @@ static __u64 write_lost(struct vx_ring *r, __u32 producer, __u32 cls, struct vx_
 		lost->per_op[op] = p->loss_per_op[op];
 		vx_store(&p->loss_per_op[op], 0);
 	}
-	return p->head + VX_LOST_LEN;
+	write_dirty(p, cls, lost);
+	return p->head + len;
 }
 
 /* Publishes the pending loss. Release: pairs with the reader's acquire of head. */
@@ -144,7 +202,7 @@ int vx_ring_flush_loss(struct vx_ring *r, __u32 producer, __u32 cls)
 
 	if (!p->loss_pending)
 		return 1;
-	if (!room(r, producer, cls, VX_LOST_LEN))
+	if (!room(r, producer, cls, lost_len(p, cls)))
 		return 0;
 	publish_lost(r, producer, cls, p);
 	wake_for_loss(r);
@@ -157,8 +215,8 @@ int vx_ring_make_room(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_le
 	struct vx_producer *p = vx_ring_producer(r, producer, cls);
 
 	if (!p->loss_pending)
-		return room(r, producer, cls, (__u64)max_len + VX_LOST_LEN);
-	if (!room(r, producer, cls, (__u64)max_len + 2 * VX_LOST_LEN))
+		return room(r, producer, cls, (__u64)max_len + VX_LOST_MAX);
+	if (!room(r, producer, cls, (__u64)max_len + lost_len(p, cls) + VX_LOST_MAX))
 		return 0;
 	publish_lost(r, producer, cls, p);
 	return 1;

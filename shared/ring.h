@@ -15,13 +15,16 @@
  * A producer gets: a wait-free attempt, record or loss. What finds no room is counted (struct
  * vx_producer, lost[]) and reported by one VX_REC_LOST in front of the next record that finds room:
  * room for that is always kept, so a pending loss can be written out at any time
- * (vx_ring_flush_loss).
+ * (vx_ring_flush_loss). What it lost of class M it says the place of (vx_ring_dirty): the
+ * directories travel in the same record, so that a reader can look through them and not through the
+ * world. At most VX_DIRTY_MAX; what does not fit, and what nobody said the place of, makes the
+ * record say that the set is not all (VX_LOST_F_OVERFLOW).
  *
  * The reader gets (ring_reader.h): one stream in which class M stands in ticket order, class D
  * between the right tickets, and every loss at its place.
  *
  * Price: a full barrier a record (the wakeup check), a shared counter for class M, and room for the
- * longest record is needed to write a short one.
+ * longest record and the longest VX_REC_LOST behind it is needed to write a short one.
  *
  * Callers must not: let two contexts be the same producer at once (kernel: preemption off, never
  * from interrupts); begin without committing; sleep between begin and commit.
@@ -83,12 +86,15 @@ static inline void *vx_ring_reserve(struct vx_ring *r, __u32 producer, __u32 cls
  */
 static inline void vx_ring_attempt(struct vx_ring *r, struct vx_slot *slot, __u32 op, __u64 now_ns);
 
-/* An attempt that found no room: it is counted and accounted as lost. */
+/*
+ * An attempt that found no room: it is counted and accounted as lost. For class M vx_ring_dirty is
+ * next.
+ */
 void vx_ring_lose(struct vx_ring *r, __u32 producer, __u32 op, __u64 now_ns);
 
 /*
- * The three in one: returns where to build the record, or NULL when it is lost and there is nothing
- * more to do.
+ * The three in one: returns where to build the record, or NULL when it is lost; for class M
+ * vx_ring_dirty is next then.
  */
 static inline void *vx_ring_begin(struct vx_ring *r, __u32 producer, __u32 op, __u32 max_len,
 				  __u64 now_ns, struct vx_slot *slot);
@@ -105,6 +111,14 @@ void *vx_ring_begin_dir(struct vx_ring *r, __u32 producer, __u32 cls, __u64 now_
  * reader if it sleeps.
  */
 static inline void vx_ring_commit(struct vx_ring *r, struct vx_slot *slot, __u32 len);
+
+/*
+ * Says where the class M attempt was that @producer has just lost: in @dirs[0 ...
+ * @n - 1] something has changed (0: nothing that a look at a directory could find; 2: a rename
+ * from one to another). A directory with ino 0 is one that is not known. Once for each lost
+ * attempt, before the producer's next call: a loss without it overflows the set.
+ */
+void vx_ring_dirty(struct vx_ring *r, __u32 producer, const struct vx_dirty *dirs, __u32 n);
 
 /*
  * Writes out the pending loss of a sub-ring, as its producer. Returns 1 when nothing is pending
@@ -126,9 +140,6 @@ static inline struct vx_producer *vx_ring_producer(const struct vx_ring *r, __u3
 
 /* --- what every record passes; the rest is in ring.c ----------------------------------------- */
 
-/* Behind a record there is always room for one VX_REC_LOST. */
-#define VX_LOST_LEN ((__u32)sizeof(struct vx_lost))
-
 /* Writes a pending loss out, looks at the reader's position. Is there room now? */
 int vx_ring_make_room(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len);
 void vx_ring_refresh_tail(struct vx_ring *r, __u32 producer, __u32 cls);
@@ -144,11 +155,12 @@ static inline unsigned char *vx_ring_data(const struct vx_ring *r, __u32 produce
 	return r->data + 2 * off;
 }
 
+/* Behind a record there is always room for the longest VX_REC_LOST. */
 static inline void *vx_ring_reserve(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len,
 				    struct vx_slot *slot)
 {
 	struct vx_producer *p = vx_ring_producer(r, producer, cls);
-	const __u64 used = p->head - p->tail_seen + max_len + VX_LOST_LEN;
+	const __u64 used = p->head - p->tail_seen + max_len + VX_LOST_MAX;
 
 	if (vx_unlikely(used > r->size[cls] || p->loss_pending) &&
 	    !vx_ring_make_room(r, producer, cls, max_len))

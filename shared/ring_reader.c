@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "abi/version.h"
+#include "record.h"
 
 size_t vx_reader_scratch(__u32 producers)
 {
@@ -20,7 +21,8 @@ static int geometry_ok(const struct vx_ring_header *h, __u64 bytes)
 	if (!m || !d || (m & (m - 1)) || (d & (d - 1)) || m > VX_SUBRING_MAX || d > VX_SUBRING_MAX)
 		return 0;
 	return h->producer_off == VX_PAGE && h->data_off == vx_data_off(h->producers) &&
-	       h->total == vx_ring_bytes(h->producers, m, d) && h->total <= bytes;
+	       h->total == vx_ring_bytes(h->producers, m, d) && h->total <= bytes &&
+	       h->consumer_bytes == vx_consumer_bytes(h->producers);
 }
 
 int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, void *consumer,
@@ -106,18 +108,61 @@ static const struct vx_record *record_at(const struct vx_reader_sub *s)
 	return (const struct vx_record *)(s->data + (s->pos & s->mask));
 }
 
-/* Shortest record of a type, 0 for an unknown one. */
-static __u32 shortest(__u32 type)
+/* True when an event's parts are within its @len bytes. */
+static int event_ok(const struct vx_record *r, __u32 len)
 {
-	switch (type) {
+	const struct vx_event *e = (const struct vx_event *)r;
+
+	return len >= sizeof(*e) && r->op < VX_OP_COUNT && e->name_len <= VX_NAME_MAX &&
+	       e->name2_len <= VX_NAME2_MAX && vx_event_len(r->op, e->name_len, e->name2_len) <= len;
+}
+
+/* The same of a pushed operation, and the event in it. */
+static int user_ok(const struct vx_record *r)
+{
+	const struct vx_user *u = (const struct vx_user *)r;
+	const struct vx_record *inner = (const struct vx_record *)(u + 1);
+
+	if (r->len < sizeof(*u) + sizeof(struct vx_event) || r->op >= VX_UOP_COUNT)
+		return 0;
+	return u->event_len == r->len - sizeof(*u) && inner->len == u->event_len &&
+	       inner->type == VX_REC_EVENT && event_ok(inner, inner->len);
+}
+
+/* The same of where a directory is. */
+static int dir_ok(const struct vx_record *r)
+{
+	const struct vx_dir *d = (const struct vx_dir *)r;
+
+	return r->len >= sizeof(*d) && d->name_len <= VX_NAME_MAX &&
+	       sizeof(*d) + d->name_len <= r->len;
+}
+
+/* The same of an account. */
+static int lost_ok(const struct vx_record *r, __u32 cls)
+{
+	const struct vx_lost *lost = (const struct vx_lost *)r;
+	const __u32 flags = cls == VX_CLASS_M ? VX_LOST_F_OVERFLOW : 0;
+
+	if (r->len < sizeof(*lost) || r->op != cls || !lost->lost || (lost->flags & ~flags))
+		return 0;
+	if (lost->dirty > VX_DIRTY_MAX || (lost->dirty && (lost->flags || cls != VX_CLASS_M)))
+		return 0;
+	return r->len == sizeof(*lost) + lost->dirty * sizeof(struct vx_dirty);
+}
+
+/* True when @r, all of whose len bytes can be read, can be a record of a sub-ring of @cls. */
+static int record_ok(const struct vx_record *r, __u32 cls)
+{
+	switch (r->type) {
 	case VX_REC_EVENT:
-		return sizeof(struct vx_event);
+		return event_ok(r, r->len) && vx_op_class(r->op) == cls;
 	case VX_REC_LOST:
-		return sizeof(struct vx_lost);
+		return lost_ok(r, cls);
 	case VX_REC_DIR:
-		return sizeof(struct vx_dir);
+		return dir_ok(r);
 	case VX_REC_USER:
-		return sizeof(struct vx_user);
+		return cls == VX_CLASS_M && user_ok(r);
 	}
 	return 0;
 }
@@ -125,10 +170,11 @@ static __u32 shortest(__u32 type)
 /* Takes the key of the record at pos. Returns 0 when that cannot be a record. */
 static int load_key(struct vx_reader *rd, struct vx_reader_sub *s)
 {
+	const __u32 cls = (__u32)(s - rd->subs) % VX_CLASSES;
 	const struct vx_record *r = record_at(s);
-	const __u32 least = shortest(r->type);
+	const __u64 left = s->visible - s->pos;
 
-	if (!least || r->len < least || (r->len & 7) || r->len > s->visible - s->pos) {
+	if (left < sizeof(*r) || (r->len & 7) || r->len > left || !record_ok(r, cls)) {
 		rd->broken = 1;
 		return 0;
 	}

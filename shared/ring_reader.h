@@ -36,7 +36,11 @@ enum vx_item_kind {
 	VX_ITEM_NONE = 0,   /* nothing there now */
 	VX_ITEM_EVENT,      /* record: VX_REC_EVENT or VX_REC_USER; has one seq */
 	VX_ITEM_DIR,        /* record: VX_REC_DIR; has no seq */
-	/* record: VX_REC_LOST, the account; class M: its gaps are items of their own; no seq */
+	/*
+	 * record: VX_REC_LOST, the account, and behind it the directories that it dirtied
+	 * (vx_lost_dirs); class M: its gaps are items of their own, which may come before it; no
+	 * seq
+	 */
 	VX_ITEM_LOST,
 	/* count attempts of class cls are lost here; they have the seqs seq ... seq + count - 1 */
 	VX_ITEM_GAP,

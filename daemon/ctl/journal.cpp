@@ -33,6 +33,23 @@ Json report_json(const journal::VerifyReport& r) {
             {"tail_bytes", r.tail_bytes}, {"problems", r.problems}};
 }
 
+void add_account(const Gap& gap, Json& json) {
+    Json ops = Json::object();
+    for (const LostOp& op : gap.ops) {
+        ops[op.name()] = op.count;
+    }
+    json["ops"] = std::move(ops);
+    Json dirty = Json::array();
+    for (const DirtyDirectory& dir : gap.dirty) {
+        dirty.push_back({{"fsid", fmt::format("{:016x}", dir.fsid)},
+                         {"ino", dir.ino},
+                         {"gen", dir.gen},
+                         {"path", dir.path}});
+    }
+    json["dirty"] = std::move(dirty);
+    json["dirty_overflow"] = gap.dirty_overflow;
+}
+
 Json entry_json(const journal::EntryHeader& entry, const std::string& segment,
                 std::uint64_t offset) {
     Json json{{"segment", segment},   {"offset", offset},
@@ -45,6 +62,9 @@ Json entry_json(const journal::EntryHeader& entry, const std::string& segment,
         json["to"] = gap.to;
         json["reason"] = gap_reason_name(gap.reason);
         json["scope"] = gap.scope;
+        if (gap.account) {
+            add_account(gap, json);
+        }
         return json;
     }
     const EventView event = journal::decode_event(entry);

@@ -60,6 +60,23 @@ void fill(vx_event* e, const Observation& o) {
     std::memcpy(e->comm, o.caller.comm.data(), VX_COMM_LEN);
 }
 
+// Where a lost event was, as for the kernel's: the parent; of a directory that has none, itself. A
+// failed operation and a sync change no directory.
+void dirty(vx_ring* ring, std::uint32_t producer, const Observation& o) {
+    const auto ref = [&o](const ObjectId& dir) {
+        return vx_dirty{.fsid = dir.fsid != 0 ? dir.fsid : o.object.fsid,
+                        .ino = dir.ino,
+                        .gen = dir.gen,
+                        .reserved = 0};
+    };
+    const bool root = o.parent.ino == 0 && (o.flags & VX_F_DIRECTORY) != 0;
+    const vx_dirty dirs[] = {ref(root ? o.object : o.parent), ref(o.old_parent)};
+    const std::uint32_t n = o.error != 0 || o.op == VX_OP_SYNC ? 0
+                            : o.op == VX_OP_FILE_RENAME        ? 2
+                                                               : 1;
+    vx_ring_dirty(ring, producer, dirs, n);
+}
+
 }  // namespace
 
 RingSink::RingSink(MemoryRing& ring)
@@ -86,6 +103,9 @@ void RingSink::on_event(const Observation& o) {
     auto* e = static_cast<vx_event*>(vx_ring_begin(
         ring_, self.number(), o.op, vx_event_len(o.op, name_len, name2_len), o.mono_ns, &slot));
     if (e == nullptr) {
+        if (vx_op_class(o.op) == VX_CLASS_M) {
+            dirty(ring_, self.number(), o);
+        }
         return;
     }
     fill(e, o);

@@ -68,12 +68,63 @@ bool event_is_whole(const EntryHeader& entry) {
     return true;
 }
 
-bool gap_is_whole(const EntryHeader& entry) {
-    if (entry.body_len != sizeof(GapBody) || entry.uop_count != 0 || entry.old_path_len != 0) {
+const GapBody& gap_of(const EntryHeader& entry) {
+    return *reinterpret_cast<const GapBody*>(body_of(entry));
+}
+
+std::span<const LostOp> ops_of(const GapBody& gap) {
+    return {reinterpret_cast<const LostOp*>(&gap + 1), gap.ops};
+}
+
+std::span<const GapDirectory> dirty_of(const GapBody& gap) {
+    return {reinterpret_cast<const GapDirectory*>(ops_of(gap).data() + gap.ops), gap.dirty};
+}
+
+bool account_is_whole(const EntryHeader& entry, const GapBody& gap) {
+    if (gap.ops > VX_OP_SLOTS || gap.dirty > VX_DIRTY_MAX ||
+        entry.body_len !=
+            sizeof(gap) + gap.ops * sizeof(LostOp) + gap.dirty * sizeof(GapDirectory)) {
         return false;
     }
-    const auto* gap = reinterpret_cast<const GapBody*>(body_of(entry));
-    return gap->to >= entry.seq - 1 && gap->to != ~std::uint64_t{0};
+    for (const LostOp& op : ops_of(gap)) {
+        if (op.op >= VX_OP_SLOTS) {
+            return false;
+        }
+    }
+    std::size_t paths = 0;
+    for (const GapDirectory& dir : dirty_of(gap)) {
+        if (dir.path_len > kPathMax) {
+            return false;
+        }
+        paths += dir.path_len;
+    }
+    return paths == entry.old_path_len;
+}
+
+bool gap_is_whole(const EntryHeader& entry) {
+    if (entry.body_len < sizeof(GapBody) || entry.uop_count != 0) {
+        return false;
+    }
+    const GapBody& gap = gap_of(entry);
+    return gap.to >= entry.seq - 1 && gap.to != ~std::uint64_t{0} && account_is_whole(entry, gap);
+}
+
+// The bytes of each directory's path that an entry keeps.
+std::size_t kept_path(const DirtyDirectory& dir, std::size_t used) {
+    return dir.path.size() <= kPathMax - used ? dir.path.size() : 0;
+}
+
+std::size_t paths_len(const Gap& gap) {
+    std::size_t used = 0;
+    for (const DirtyDirectory& dir : gap.dirty) {
+        used += kept_path(dir, used);
+    }
+    return used;
+}
+
+std::size_t body_len(const Gap& gap) {
+    return sizeof(GapBody) + gap.ops.size() * sizeof(LostOp) +
+           gap.dirty.size() * sizeof(GapDirectory);
 }
 
 }  // namespace
@@ -146,7 +197,8 @@ std::size_t EntryCodec::size_of(const EventView& event) {
 }
 
 std::size_t EntryCodec::size_of(const Gap& gap) {
-    return align8(sizeof(EntryHeader) + sizeof(GapBody) + std::min(gap.scope.size(), kScopeMax));
+    return align8(sizeof(EntryHeader) + body_len(gap) + std::min(gap.scope.size(), kScopeMax) +
+                  paths_len(gap));
 }
 
 void EntryCodec::encode(const EventView& event, std::byte* out) const {
@@ -183,14 +235,34 @@ void EntryCodec::encode(const Gap& gap, std::byte* out) const {
     entry->seq = gap.from;
     entry->real_ns = gap.real_ns;
     entry->kind = static_cast<std::uint16_t>(EntryKind::gap);
-    entry->body_len = sizeof(GapBody);
+    entry->body_len = static_cast<std::uint16_t>(body_len(gap));
     entry->path_len = static_cast<std::uint16_t>(scope.size());
+    entry->old_path_len = static_cast<std::uint16_t>(paths_len(gap));
     GapBody body{};
     body.to = gap.to;
     body.mono_ns = gap.mono_ns;
+    body.last_ns = gap.last_ns;
     body.reason = static_cast<std::uint16_t>(gap.reason);
+    body.flags = static_cast<std::uint16_t>((gap.account ? kGapAccount : 0U) |
+                                            (gap.dirty_overflow ? kGapOverflow : 0U));
+    body.ops = static_cast<std::uint16_t>(gap.ops.size());
+    body.dirty = static_cast<std::uint16_t>(gap.dirty.size());
     std::byte* at = put(out + sizeof(*entry), &body, sizeof(body));
-    at = put(at, scope.data(), scope.size());
+    at = put(at, gap.ops.data(), gap.ops.size() * sizeof(LostOp));
+    std::byte* paths = put(at + gap.dirty.size() * sizeof(GapDirectory), scope.data(),
+                           scope.size());
+    std::size_t used = 0;
+    for (const DirtyDirectory& dir : gap.dirty) {
+        const std::size_t len = kept_path(dir, used);
+        const GapDirectory stored{.fsid = dir.fsid,
+                                  .ino = dir.ino,
+                                  .gen = dir.gen,
+                                  .path_len = static_cast<std::uint32_t>(len)};
+        at = put(at, &stored, sizeof(stored));
+        paths = put(paths, dir.path.data(), len);
+        used += len;
+    }
+    at = paths;
     std::memset(at, 0, static_cast<std::size_t>(out + entry->len - at));
     seal(*entry);
 }
@@ -241,20 +313,31 @@ EventView decode_event(const EntryHeader& entry) {
 }
 
 Gap decode_gap(const EntryHeader& entry) {
-    const auto* body = reinterpret_cast<const GapBody*>(body_of(entry));
+    const GapBody& body = gap_of(entry);
     Gap gap;
     gap.from = entry.seq;
-    gap.to = body->to;
+    gap.to = body.to;
     gap.real_ns = entry.real_ns;
-    gap.mono_ns = body->mono_ns;
-    gap.reason = static_cast<GapReason>(body->reason);
-    gap.scope = {reinterpret_cast<const char*>(body + 1), entry.path_len};
+    gap.mono_ns = body.mono_ns;
+    gap.last_ns = body.last_ns;
+    gap.reason = static_cast<GapReason>(body.reason);
+    gap.account = (body.flags & kGapAccount) != 0;
+    gap.dirty_overflow = (body.flags & kGapOverflow) != 0;
+    const auto ops = ops_of(body);
+    gap.ops.assign(ops.begin(), ops.end());
+    const auto* text = reinterpret_cast<const char*>(body_of(entry) + entry.body_len);
+    gap.scope = {text, entry.path_len};
+    text += entry.path_len;
+    for (const GapDirectory& dir : dirty_of(body)) {
+        gap.dirty.push_back({dir.fsid, dir.ino, dir.gen, {text, dir.path_len}});
+        text += dir.path_len;
+    }
     return gap;
 }
 
 std::uint64_t last_seq(const EntryHeader& entry) {
     return entry.kind == static_cast<std::uint16_t>(EntryKind::gap)
-               ? reinterpret_cast<const GapBody*>(body_of(entry))->to
+               ? gap_of(entry).to
                : entry.seq;
 }
 

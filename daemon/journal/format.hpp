@@ -7,7 +7,9 @@
 //
 //   event   EntryHeader, the kernel's record, userspace operations (4 bytes each), path, old path,
 //           zero bytes up to a multiple of 8
-//   gap     EntryHeader, GapBody, scope (path_len bytes), zero bytes up to a multiple of 8
+//   gap     EntryHeader, GapBody, lost operations (8 bytes each), directories (24 bytes each),
+//           scope (path_len bytes), the directories' paths one after the other (old_path_len bytes),
+//           zero bytes up to a multiple of 8
 //
 // All numbers are in the machine's byte order (`byte_order` says which that was). An entry's
 // checksum is CRC32C over the journal id, its `len`, and its bytes from `seq` to its end: an entry
@@ -70,7 +72,7 @@ struct EntryHeader {
     std::uint16_t kind;     // EntryKind
     std::uint8_t boundary;  // Boundary
     std::uint8_t uop_count;
-    std::uint16_t body_len;  // bytes of the record or GapBody; multiple of 8
+    std::uint16_t body_len;  // bytes of the record or of GapBody to directories; multiple of 8
     std::uint16_t reserved16;
     std::uint16_t path_len;
     std::uint16_t old_path_len;
@@ -82,15 +84,30 @@ static_assert(offsetof(EntryHeader, flags) == 48);
 static_assert(offsetof(EntryHeader, kind) == 56);
 static_assert(offsetof(EntryHeader, path_len) == 64);
 
-// 24 bytes.
+inline constexpr std::uint16_t kGapAccount = 1U << 0;   // says what was lost
+inline constexpr std::uint16_t kGapOverflow = 1U << 1;  // not only in the directories
+
+// 32 bytes, then struct LostOp, then GapDirectory.
 struct GapBody {
-    std::uint64_t to;  // the last lost number; seq - 1: none is known to be lost
+    std::uint64_t to;  // the last lost number; seq - 1: none, or none is known to be lost
     std::uint64_t mono_ns;
+    std::uint64_t last_ns;
     std::uint16_t reason;  // GapReason
-    std::uint16_t reserved16;
-    std::uint32_t reserved32;
+    std::uint16_t flags;   // kGap*
+    std::uint16_t ops;     // how many
+    std::uint16_t dirty;   // how many
 };
-static_assert(sizeof(GapBody) == 24);
+static_assert(sizeof(GapBody) == 32);
+static_assert(offsetof(GapBody, reason) == 24);
+
+// 24 bytes.
+struct GapDirectory {
+    std::uint64_t fsid;
+    std::uint64_t ino;
+    std::uint32_t gen;
+    std::uint32_t path_len;  // bytes; 0: not known, or the paths before it left no room
+};
+static_assert(sizeof(GapDirectory) == 24);
 
 inline constexpr std::size_t kPathMax = 65'535;  // bytes of a path; longer ones are cut
 inline constexpr std::size_t kScopeMax = 4'096;
@@ -99,6 +116,9 @@ inline constexpr std::size_t kEntryMax =
     (sizeof(EntryHeader) + VX_RECORD_MAX + UserOps::kMax * sizeof(UserOp) + 2 * kPathMax + 7) &
     ~std::size_t{7};
 static_assert(VX_RECORD_MAX <= 0xffff);
+static_assert(sizeof(GapBody) + VX_OP_SLOTS * sizeof(LostOp) +
+                  VX_DIRTY_MAX * sizeof(GapDirectory) <=
+              VX_RECORD_MAX);
 
 // "00000000000000000001.vxj"
 std::string segment_name(std::uint64_t first_seq);

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
+#include <iterator>
 
 namespace vexfs {
 
@@ -111,26 +112,30 @@ bool Pipeline::take(Source& source, const vx_item& item) {
             counters_.directories++;
             paths_.announce(*reinterpret_cast<const vx_dir*>(item.record));
             return true;
-        case VX_ITEM_LOST:
-            return item.cls == VX_CLASS_M || take_gap(source, item);
         default:
             return take_gap(source, item);
     }
 }
 
+// A loss of class M comes as two items, in any order: its numbers, and its account, which has none.
 bool Pipeline::take_gap(Source& source, const vx_item& item) {
+    const bool numbers = item.kind == VX_ITEM_GAP || item.cls == VX_CLASS_D;
+    const std::uint64_t count = numbers ? item.count : 0;
     Gap& gap = held_.lost;
     gap = Gap{};
     gap.from = store_.next_seq();
-    gap.to = gap.from + item.count - 1;
+    gap.to = gap.from + count - 1;
     gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
     gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     gap.reason = GapReason::ring_full;
-    scope_ = item.cls == VX_CLASS_M ? std::string("class M")
-                                    : fmt::format("class D, producer {}", item.producer);
+    scope_ = item.cls == VX_CLASS_M ? "class M" : "class D";
+    if (item.kind == VX_ITEM_LOST) {
+        fmt::format_to(std::back_inserter(scope_), ", producer {}", item.producer);
+        take_account(*reinterpret_cast<const vx_lost*>(item.record), gap);
+    }
     gap.scope = scope_;
-    counters_.gaps++;
-    counters_.lost += item.count;
+    counters_.gaps += numbers;
+    counters_.lost += count;
     held_.gap = true;
     if (on_gap_) {
         on_gap_(gap);
@@ -158,6 +163,26 @@ void Pipeline::note_probe_missed(std::uint64_t total) {
         on_gap_(gap);
     }
     store_held();
+}
+
+void Pipeline::take_account(const vx_lost& lost, Gap& gap) {
+    gap.account = true;
+    gap.dirty_overflow = (lost.flags & VX_LOST_F_OVERFLOW) != 0;
+    gap.last_ns = lost.last_ns;
+    for (std::uint16_t op = 0; op < VX_OP_SLOTS; op++) {
+        if (lost.per_op[op] != 0) {
+            gap.ops.push_back({.op = op, .reserved = 0, .count = lost.per_op[op]});
+        }
+    }
+    for (std::size_t i = 0; i < lost.dirty; i++) {
+        const vx_dirty& dir = vx_lost_dirs(&lost)[i];
+        paths_.path({dir.fsid, dir.ino, dir.gen}, {}, dirty_paths_[i]);
+        const auto mount = mounts_.find(dir.fsid);
+        gap.dirty.push_back({.fsid = mount == mounts_.end() ? dir.fsid : mount->second,
+                             .ino = dir.ino,
+                             .gen = dir.gen,
+                             .path = dirty_paths_[i]});
+    }
 }
 
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {

@@ -30,7 +30,7 @@ namespace vexfs {
 struct PipelineCounters {
     std::uint64_t events = 0;
     std::uint64_t lost = 0;
-    std::uint64_t gaps = 0;
+    std::uint64_t gaps = 0;           // with numbers; an account alone is none
     std::uint64_t directories = 0;    // VX_REC_DIR records
     std::uint64_t no_path = 0;        // events whose path is not known
     std::uint64_t turns = 0;
@@ -110,6 +110,7 @@ class Pipeline {
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record);
     bool take_gap(Source& source, const vx_item& item);
+    void take_account(const vx_lost& lost, Gap& gap);
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
@@ -137,6 +138,7 @@ class Pipeline {
     std::string path_;
     std::string old_path_;
     std::string scope_;
+    std::array<std::string, VX_DIRTY_MAX> dirty_paths_;
     std::vector<std::uint64_t> copy_;  // of a record whose fsid is replaced
     std::string stuck_reason_;
     bool stuck_ = false;

@@ -278,6 +278,40 @@ void JsonLines::append(const EventView& event, std::string& out) const {
     out += "}\n";
 }
 
+namespace {
+
+void append_dirty(const DirtyDirectory& dir, std::string& out) {
+    const std::size_t start = out.size();
+    field_hex("fsid", dir.fsid, out);
+    out[start] = '{';
+    field("ino", dir.ino, out);
+    field("gen", dir.gen, out);
+    field_bytes_or_null("path", dir.path, out);
+    out += '}';
+}
+
+void append_account(const Gap& gap, std::string& out) {
+    field("mono_ns", gap.mono_ns, out);
+    field("last_mono_ns", gap.last_ns, out);
+    out += ",\"ops\":{";
+    for (const LostOp& op : gap.ops) {
+        out += &op == gap.ops.data() ? "\"" : ",\"";
+        out += op.name();
+        out += "\":";
+        append_number(op.count, out);
+    }
+    out += "},\"dirty\":[";
+    for (const DirtyDirectory& dir : gap.dirty) {
+        if (&dir != gap.dirty.data()) {
+            out += ',';
+        }
+        append_dirty(dir, out);
+    }
+    out += gap.dirty_overflow ? "],\"dirty_overflow\":true" : "],\"dirty_overflow\":false";
+}
+
+}  // namespace
+
 void JsonLines::append(const Gap& gap, std::string& out) {
     out += "{\"gap\":{\"from\":";
     append_number(gap.from, out);
@@ -287,6 +321,9 @@ void JsonLines::append(const Gap& gap, std::string& out) {
     out += gap_reason_name(gap.reason);
     out += '"';
     field_bytes("scope", gap.scope, out);
+    if (gap.account) {
+        append_account(gap, out);
+    }
     out += "}}\n";
 }
 

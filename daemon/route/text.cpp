@@ -182,7 +182,9 @@ void append_text(const Gap& gap, const TextOptions& options, std::string& out) {
     } else {
         out.append(14, ' ');
     }
-    if (gap.count() == 0) {
+    if (gap.count() == 0 && gap.account) {
+        out += "---- lost";
+    } else if (gap.count() == 0) {
         out += gap.reason == GapReason::stopped ? "---- not watched for a while"
                                                 : "---- some may be missing";
     } else {
@@ -193,6 +195,15 @@ void append_text(const Gap& gap, const TextOptions& options, std::string& out) {
     if (!gap.scope.empty()) {
         out += ", ";
         append_printable(gap.scope, out);
+    }
+    for (const LostOp& op : gap.ops) {
+        fmt::format_to(std::back_inserter(out), "{} {} {}", &op == gap.ops.data() ? ":" : ",",
+                       op.name(), op.count);
+    }
+    if (gap.dirty_overflow) {
+        out += "; anywhere";
+    } else if (!gap.dirty.empty()) {
+        fmt::format_to(std::back_inserter(out), "; in {} directories", gap.dirty.size());
     }
     out += " ----\n";
 }

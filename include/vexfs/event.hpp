@@ -205,7 +205,35 @@ constexpr std::string_view gap_reason_name(GapReason reason) {
     return i < names.size() ? names[i] : std::string_view("unknown");
 }
 
+// How many operations of one kind are lost. Stored in journals.
+struct LostOp {
+    std::uint16_t op = 0;  // enum vx_op, or VX_OP_USER: a userspace operation that was pushed
+    std::uint16_t reserved = 0;
+    std::uint32_t count = 0;
+
+    friend bool operator==(const LostOp&, const LostOp&) = default;
+    // "FileRename"; "User"; "unknown" when op is none.
+    [[nodiscard]] const char* name() const {
+        const char* known = vx_op_name(op);
+        return known != nullptr ? known : "unknown";
+    }
+};
+static_assert(sizeof(LostOp) == 8);
+
+// A directory in which something has changed that no event tells: look through it again.
+struct DirtyDirectory {
+    std::uint64_t fsid = 0;
+    std::uint64_t ino = 0;
+    std::uint32_t gen = 0;
+    std::string_view path;  // raw bytes, absolute, as it was when the loss was read; empty: not known
+};
+
 // A loss, at its place in the stream: the numbers from ... to were given to what is not here.
+//
+// A loss in the ring has an account, which says what was lost. For reads and writes (class D) it is
+// one with the numbers. For names and attributes (class M) it is a gap of its own without a number
+// (count 0), before or behind the numbers: those are found at once, and the account is written by
+// the CPU that lost them, when it gets to it. So the counts of all `ops` are the sum of all counts.
 struct Gap {
     std::uint64_t from = 0;
     std::uint64_t to = 0;  // included
@@ -213,6 +241,12 @@ struct Gap {
     std::uint64_t mono_ns = 0;
     GapReason reason = GapReason::ring_full;
     std::string_view scope;  // what it concerns, for people: "class M, cpu 3"; may be empty
+    // Of an account, otherwise as they are here:
+    bool account = false;
+    bool dirty_overflow = false;  // class M: something changed outside of `dirty`: look everywhere
+    std::uint64_t last_ns = 0;    // of the last lost operation; mono_ns is of the first
+    std::vector<LostOp> ops;
+    std::vector<DirtyDirectory> dirty;
 
     [[nodiscard]] std::uint64_t count() const { return to - from + 1; }
 };

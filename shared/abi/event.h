@@ -7,7 +7,7 @@
  *   VX_REC_EVENT  what happened to an object: struct vx_event, then for FileRename struct
  *                 vx_rename, then name (name_len bytes), name2 (name2_len bytes), zero padding to 8
  *   VX_REC_LOST   attempts of this sub-ring that found no room, in place of the records: struct
- *                 vx_lost
+ *                 vx_lost, then dirty × struct vx_dirty
  *   VX_REC_DIR    where a directory is: struct vx_dir, then name. Comes before the first event in
  *                 the directory on each sub-ring (and again when the kernel no longer remembers
  *                 having said it). From these and from the renames of directories the reader knows
@@ -114,8 +114,21 @@ struct vx_rename {
 	__u32 target_mode;
 };
 
+/* 24 bytes. A directory in which something has changed that no record tells. */
+struct vx_dirty {
+	__u64 fsid;
+	__u64 ino;
+	__u32 gen;
+	__u32 reserved;
+};
+
+#define VX_DIRTY_MAX 63           /* directories that one VX_REC_LOST names */
+/* class M: something has changed outside of the directories that are named; then none is */
+#define VX_LOST_F_OVERFLOW (1u << 0)
+
 /*
- * 144 bytes. The lost attempts have the counts rec.count ... rec.count + lost - 1 of this sub-ring.
+ * 144 bytes, then the directories. The lost attempts have the counts rec.count ... rec.count +
+ * lost - 1 of this sub-ring.
  */
 struct vx_lost {
 	struct vx_record rec;   /* op: enum vx_class; ticket: of the first lost attempt */
@@ -124,7 +137,8 @@ struct vx_lost {
 	__u64 last_ns;
 	__u64 lost;             /* attempts */
 	__u32 producer;         /* CPU number */
-	__u32 reserved;
+	__u16 dirty;            /* struct vx_dirty behind this; class D: 0 */
+	__u16 flags;            /* VX_LOST_F_* */
 	__u32 per_op[VX_OP_SLOTS + 1]; /* attempts, saturating; the last is padding */
 };
 
@@ -159,6 +173,7 @@ struct vx_user {
 	 VX_ALIGN8(VX_NAME2_MAX))
 #define VX_USER_MAX (sizeof(struct vx_user) + VX_EVENT_MAX)
 #define VX_DIR_MAX (sizeof(struct vx_dir) + VX_ALIGN8(VX_NAME_MAX))
+#define VX_LOST_MAX (sizeof(struct vx_lost) + VX_DIRTY_MAX * sizeof(struct vx_dirty))
 #define VX_RECORD_MAX VX_USER_MAX
 
 #include "event_assert.h"

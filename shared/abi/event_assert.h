@@ -48,12 +48,19 @@ VX_AT(vx_rename, target_gen, 20);
 VX_AT(vx_rename, target_nlink, 24);
 VX_AT(vx_rename, target_mode, 28);
 
+VX_SIZE(vx_dirty, 24);
+VX_AT(vx_dirty, fsid, 0);
+VX_AT(vx_dirty, ino, 8);
+VX_AT(vx_dirty, gen, 16);
+VX_AT(vx_dirty, reserved, 20);
+
 VX_SIZE(vx_lost, 144);
 VX_AT(vx_lost, last_ticket, 32);
 VX_AT(vx_lost, last_ns, 40);
 VX_AT(vx_lost, lost, 48);
 VX_AT(vx_lost, producer, 56);
-VX_AT(vx_lost, reserved, 60);
+VX_AT(vx_lost, dirty, 60);
+VX_AT(vx_lost, flags, 62);
 VX_AT(vx_lost, per_op, 64);
 
 VX_SIZE(vx_dir, 72);

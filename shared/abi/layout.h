@@ -18,7 +18,7 @@
 #define VEXFS_ABI_LAYOUT_H
 
 #include "types.h"
-#include "../op_table.h"
+#include "event.h"
 
 #define VX_MMAP_RING 0x000000000ull
 #define VX_MMAP_CONSUMER 0x100000000000ull
@@ -75,7 +75,12 @@ struct vx_producer {
 	__u64 loss_first_ns;
 	__u64 loss_last_ns;
 	__u32 loss_per_op[VX_OP_SLOTS + 1];
-	__u64 tail_pad[3];
+	/* Class M: of the same run, how many said where they happened, and where that was. */
+	__u64 loss_placed;
+	__u32 dirty_count;
+	__u32 dirty_overflow;   /* 1: not all of it is in dirty[] */
+	struct vx_dirty dirty[VX_DIRTY_MAX];
+	__u64 tail_pad[4];
 };
 
 /*
@@ -100,11 +105,13 @@ VX_STATIC_ASSERT(offsetof(struct vx_ring_header, size) == 32, "size moved");
 VX_STATIC_ASSERT(offsetof(struct vx_ring_header, producer_off) == 48, "producer_off moved");
 VX_STATIC_ASSERT(offsetof(struct vx_ring_header, real_offset_ns) == 72, "real_offset_ns moved");
 VX_STATIC_ASSERT(offsetof(struct vx_ring_header, tickets) == 128, "tickets moved");
-VX_STATIC_ASSERT(sizeof(struct vx_producer) == 512, "vx_producer changed its size");
+VX_STATIC_ASSERT(sizeof(struct vx_producer) == 2048, "vx_producer changed its size");
 VX_STATIC_ASSERT(offsetof(struct vx_producer, delivered) == 64, "delivered moved");
 VX_STATIC_ASSERT(offsetof(struct vx_producer, lost) == 216, "lost moved");
 VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_first_ticket) == 368, "loss_first_ticket moved");
 VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_per_op) == 408, "loss_per_op moved");
+VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_placed) == 488, "loss_placed moved");
+VX_STATIC_ASSERT(offsetof(struct vx_producer, dirty) == 504, "dirty moved");
 VX_STATIC_ASSERT(sizeof(struct vx_consumer) == 64, "vx_consumer changed its size");
 VX_STATIC_ASSERT(sizeof(struct vx_consumer_slot) == 64, "vx_consumer_slot changed its size");
 

@@ -28,7 +28,7 @@ const struct boundary_number *boundary_in_c(size_t *count);
 	X(sizeof(struct vx_push)) X(sizeof(struct vx_push_header))                            \
 	X(sizeof(struct vx_push_result)) X(sizeof(struct vx_ring_header))                     \
 	X(sizeof(struct vx_producer)) X(sizeof(struct vx_consumer))                           \
-	X(sizeof(struct vx_consumer_slot)) X(sizeof(struct vx_stats))                         \
+	X(sizeof(struct vx_consumer_slot)) X(sizeof(struct vx_stats)) X(VX_LOST_MAX)          \
 	X(offsetof(struct vx_stats, pushed_uop)) X(offsetof(struct vx_create, reserved64))    \
 	X(offsetof(struct vx_watch_add, root_gen)) X(offsetof(struct vx_query, reserved))     \
 	X(VX_IOC_QUERY) X(VX_IOC_CREATE) X(VX_IOC_WATCH_ADD) X(VX_IOC_WATCH_REMOVE)           \

@@ -44,10 +44,10 @@ TEST_CASE("class D stands between the tickets that it happened between") {
 
 TEST_CASE("class D of several producers is ordered by time") {
     Ring ring({.producers = 3});
-    REQUIRE(ring.attempt(2, VX_OP_FILE_READ, 1, sizeof(vx_event), 10));
-    REQUIRE(ring.attempt(0, VX_OP_FILE_READ, 2, sizeof(vx_event), 20));
-    REQUIRE(ring.attempt(2, VX_OP_FILE_READ, 3, sizeof(vx_event), 30));
-    REQUIRE(ring.attempt(1, VX_OP_FILE_READ, 4, sizeof(vx_event), 40));
+    REQUIRE(ring.attempt(2, VX_OP_FILE_READ, 1, 0, 10));
+    REQUIRE(ring.attempt(0, VX_OP_FILE_READ, 2, 0, 20));
+    REQUIRE(ring.attempt(2, VX_OP_FILE_READ, 3, 0, 30));
+    REQUIRE(ring.attempt(1, VX_OP_FILE_READ, 4, 0, 40));
     for (std::uint64_t i = 1; i <= 4; i++) {
         CHECK(event(ring.next())->ino == i);
     }
@@ -56,7 +56,7 @@ TEST_CASE("class D of several producers is ordered by time") {
 TEST_CASE("a taken ticket that is still being written is waited for, not skipped") {
     Ring ring({.producers = 2});
     vx_slot slot;
-    void* at = vx_ring_begin(ring.get(), 0, VX_OP_FILE_CREATE, sizeof(vx_event), 0, &slot);
+    void* at = vx_ring_begin(ring.get(), 0, VX_OP_FILE_CREATE, 0, 0, &slot);
     REQUIRE(at != nullptr);
     REQUIRE(ring.attempt(1, VX_OP_FILE_DELETE, 2));
     CHECK(ring.next().kind == VX_ITEM_NONE);
@@ -94,23 +94,89 @@ TEST_CASE("a directory record comes before the event that it is for and takes no
     CHECK(seq == 3);
 }
 
-TEST_CASE("every record length wraps at every offset") {
-    Ring ring({.producers = 1, .size_m = VX_PAGE, .size_d = VX_PAGE});
-    std::uint64_t nth = 0;
-    // Lengths step through all multiples of 8 up to the longest that fits; positions drift over all
-    // offsets.
-    for (int round = 0; round < 40; round++) {
-        for (std::uint32_t len = sizeof(vx_event); len <= 3500; len += 8) {
-            const std::uint32_t op = (nth & 1) != 0 ? VX_OP_FILE_CREATE : VX_OP_FILE_WRITE;
-            REQUIRE(ring.attempt(0, op, nth, len));
-            const vx_item item = ring.next();
-            REQUIRE(item.kind == VX_ITEM_EVENT);
-            REQUIRE(event(item)->ino == nth);
-            REQUIRE(item.record->len == len);
-            REQUIRE(Ring::intact(item.record));
-            vx_reader_release(&ring.reader);
-            nth++;
+namespace {
+
+// Every length of a record at every offset of a sub-ring of two pages, each pair seen.
+class Lengths {
+  public:
+    static constexpr std::uint32_t kSize = 2 * VX_PAGE;
+    static_assert(VX_RECORD_MAX + VX_LOST_MAX <= kSize);
+    static constexpr std::uint32_t kOffsets = kSize / 8;
+
+    explicit Lengths(std::uint32_t op)
+        : ring_({.producers = 1, .size_m = kSize, .size_d = kSize}), op_(op) {}
+
+    // Records of `len` bytes, until each offset has had one.
+    void cover(std::uint32_t len) {
+        std::vector<bool> seen(kOffsets, false);
+        std::uint32_t left = kOffsets;
+        while (left != 0) {
+            const std::uint32_t at = offset();
+            if (seen[at]) {
+                // Round the ring by a length that has a common divisor with it: to the next round.
+                pass(sizeof(vx_event));
+                continue;
+            }
+            seen[at] = true;
+            left--;
+            pass(len);
+            pairs++;
         }
+    }
+
+    std::uint64_t pairs = 0;
+    std::uint64_t wrong = 0;
+
+  private:
+    std::uint32_t offset() {
+        const std::uint64_t head = vx_ring_producer(ring_.get(), 0, vx_op_class(op_))->head;
+        return static_cast<std::uint32_t>(head % kSize / 8);
+    }
+
+    // One record through the ring.
+    void pass(std::uint32_t len) {
+        const bool user = op_ == VX_OP_USER && len >= Ring::kUserMin;
+        const std::uint32_t op = op_ == VX_OP_USER && !user ? +VX_OP_FILE_CREATE : op_;
+        wrong += !ring_.attempt(0, op, nth_, len);
+        const vx_item item = ring_.next();
+        wrong += item.kind != VX_ITEM_EVENT;
+        if (item.kind == VX_ITEM_EVENT) {
+            wrong += item.record->len != len || Ring::mark(item.record) != nth_ ||
+                     !Ring::intact(item.record) ||
+                     item.record->type != (user ? VX_REC_USER : VX_REC_EVENT);
+        }
+        vx_reader_release(&ring_.reader);
+        nth_++;
+    }
+
+    Ring ring_;
+    std::uint32_t op_;
+    std::uint64_t nth_ = 0;
+};
+
+static_assert(sizeof(vx_event) / 8 % 2 == 1, "rounds of the ring reach every offset");
+
+}  // namespace
+
+TEST_CASE("every record length wraps at every offset") {
+    const struct {
+        std::uint32_t op;
+        std::uint32_t from;
+        std::uint32_t to;
+    } kinds[] = {
+        {VX_OP_FILE_CREATE, sizeof(vx_event), VX_EVENT_MAX},
+        {VX_OP_FILE_WRITE, sizeof(vx_event), VX_EVENT_MAX},
+        {VX_OP_USER, Ring::kUserMin, VX_RECORD_MAX},
+    };
+    for (const auto& kind : kinds) {
+        Lengths lengths(kind.op);
+        std::uint64_t expected = 0;
+        for (std::uint32_t len = kind.from; len <= kind.to; len += 8) {
+            lengths.cover(len);
+            expected += Lengths::kOffsets;
+        }
+        CHECK(lengths.pairs == expected);
+        CHECK(lengths.wrong == 0);
     }
 }
 

@@ -31,7 +31,7 @@ struct Schedule {
 
     void run_due() {
         while (next < actions.size() && actions[next].at_look <= look) {
-            ring->attempt(actions[next].producer, actions[next].op, next, sizeof(vx_event), next);
+            ring->attempt(actions[next].producer, actions[next].op, next, 0, next);
             next++;
         }
         look++;
@@ -48,7 +48,7 @@ bool in_order(const std::vector<Action>& actions) {
     std::uint64_t expected = 0;
     bool good = true;
     unsigned idle = 0;
-    while (idle < 2) {
+    while (idle < 2 && good) {
         const vx_item item = ring.next();
         if (item.kind == VX_ITEM_NONE) {
             idle += schedule.next == actions.size();

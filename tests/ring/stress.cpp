@@ -76,7 +76,7 @@ class Stress {
             random = random * 6364136223846793005ull + 1442695040888963407ull;
             const auto bits = static_cast<std::uint32_t>(random >> 33);
             const unsigned op = bits % VX_OP_COUNT;
-            const std::uint32_t len = sizeof(vx_event) + ((bits >> 8) & 31) * 8;
+            const std::uint32_t len = Ring::kUserMin + ((bits >> 8) & 31) * 8;
             const unsigned cls = vx_op_class(op);
             const unsigned d = (bits >> 16) % kDirs;
             std::lock_guard hold(dirs_[d].lock);

@@ -45,6 +45,16 @@ check_equal("every number of the stream is an event or in a gap",
             list(range(1, sum(truth.values()) + 1)))
 check_equal("the first and the last event are there", (events[0]["path"], events[-1]["path"]),
             ("/tmp/paused/first", "/tmp/paused/last"))
+accounts = [gap for gap in gaps if "ops" in gap]
+for op in truth:
+    check_equal(f"{op}: the accounts of the gaps have what the kernel lost",
+                sum(gap["ops"].get(op, 0) for gap in accounts), rows[op]["lost"])
+check_equal("an account without numbers is one of names",
+            {gap["scope"].split(",")[0] for gap in accounts if gap["count"] == 0}, {"class M"})
+check_equal("the directory that is to be looked through again is the one that changed",
+            {(d["path"], d["ino"]) for gap in accounts for d in gap["dirty"]},
+            {("/tmp/paused", os.stat("/tmp/paused").st_ino)})
+check("and no other", not any(gap["dirty_overflow"] for gap in accounts))
 doctor = daemon.ctl("doctor")
 check("doctor names the loss", f"{lost} events" in doctor.stdout, doctor.stdout)
 check("the daemon ends", daemon.stop())

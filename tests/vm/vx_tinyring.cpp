@@ -3,7 +3,8 @@
 //   The smallest rings there are and a reader that does not read: what every CPU attempted is known
 //   from processes pinned to it, and must be what was delivered and what was lost, for each CPU,
 //   class and operation; the gaps of the stream must say the same. A flood of reads must not lose
-//   a single operation on names.
+//   a single operation on names. Each directory with a lost operation on names is in the account
+//   of its CPU, or the account says that it does not have them all.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -13,10 +14,12 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pipeline/source.hpp"
+#include "record.h"
 #include "ring/channel.hpp"
 
 namespace vexfs::vm {
@@ -63,6 +66,9 @@ struct Account {
     std::map<unsigned, PerOp> lost;       // by producer, from the LOST records
     std::uint64_t gap_m = 0;              // attempts, from the gaps of class M
     std::uint64_t gap_d = 0;
+    std::map<std::uint64_t, std::uint64_t> in_directory;  // delivered operations on names, by ino
+    std::map<unsigned, std::vector<vx_dirty>> dirty;      // by producer
+    std::set<unsigned> overflowed;                        // producers
     std::uint64_t numbers = 0;  // seq given away
     bool dense = true;
     bool broken = false;
@@ -87,6 +93,7 @@ class TinyRing {
         if (!watch) {
             return watch.status();
         }
+        self->fsid_ = watch->fsid;
         return self;
     }
 
@@ -117,8 +124,17 @@ class TinyRing {
     }
     [[nodiscard]] unsigned cpus() const { return source_->reader().header->producers; }
     Result<vx_stats> stats() { return channel_->stats(); }
+    [[nodiscard]] std::uint64_t fsid() const { return fsid_; }
 
   private:
+    static void count_directories(const vx_event& event, Account& account) {
+        account.in_directory[event.parent_ino]++;
+        const vx_rename* rename = vx_event_rename_const(&event);
+        if (rename != nullptr && rename->old_parent_ino != event.parent_ino) {
+            account.in_directory[rename->old_parent_ino]++;
+        }
+    }
+
     void number(std::uint64_t seq, std::uint64_t count, Account& account) {
         account.dense = account.dense && seq == next_seq_;
         next_seq_ = seq + count;
@@ -128,6 +144,9 @@ class TinyRing {
     void take(const vx_item& item, Account& account) {
         if (item.kind == VX_ITEM_EVENT) {
             account.delivered[item.producer][item.record->op]++;
+            if (item.cls == VX_CLASS_M) {
+                count_directories(*reinterpret_cast<const vx_event*>(item.record), account);
+            }
             number(item.seq, 1, account);
         } else if (item.kind == VX_ITEM_GAP) {
             (item.cls == VX_CLASS_M ? account.gap_m : account.gap_d) += item.count;
@@ -136,6 +155,11 @@ class TinyRing {
             const auto& lost = *reinterpret_cast<const vx_lost*>(item.record);
             for (unsigned op = 0; op < VX_OP_SLOTS; ++op) {
                 account.lost[item.producer][op] += lost.per_op[op];
+            }
+            auto& dirty = account.dirty[item.producer];
+            dirty.insert(dirty.end(), vx_lost_dirs(&lost), vx_lost_dirs(&lost) + lost.dirty);
+            if (lost.flags == VX_LOST_F_OVERFLOW) {
+                account.overflowed.insert(item.producer);
             }
             if (item.cls == VX_CLASS_D) {
                 account.gap_d += item.count;
@@ -149,6 +173,7 @@ class TinyRing {
     std::unique_ptr<Channel> channel_;
     std::unique_ptr<Source> source_;
     std::uint64_t next_seq_ = 1;
+    std::uint64_t fsid_ = 0;
 };
 
 std::uint64_t sum(const PerOp& counts) {
@@ -258,6 +283,77 @@ bool flood(const std::string& directory, unsigned cpu, unsigned reads, unsigned 
     return right;
 }
 
+// Where one CPU works: `width` directories of its own, side by side.
+std::string place(const std::string& directory, unsigned width, unsigned cpu, unsigned i) {
+    return fmt::format("{}/w{}-{}-{}", directory, width, cpu, i % width);
+}
+
+// Makes a directory, moves it to the next place, removes it there, again and again.
+bool wander(const std::string& directory, unsigned width, unsigned cpu, unsigned rounds) {
+    bool right = true;
+    for (unsigned i = 0; i < rounds && right; ++i) {
+        const std::string from = place(directory, width, cpu, i) + "/m";
+        const std::string to = place(directory, width, cpu, i + 1) + "/n";
+        right = ::mkdir(from.c_str(), 0700) == 0 && ::rename(from.c_str(), to.c_str()) == 0 &&
+                ::rmdir(to.c_str()) == 0;
+    }
+    return right;
+}
+
+// In each round two operations are in the one place and two in the next.
+std::uint64_t operations_in(unsigned width, unsigned rounds, unsigned i) {
+    std::uint64_t n = 0;
+    for (unsigned round = 0; round < rounds; ++round) {
+        n += (round % width == i ? 2 : 0) + ((round + 1) % width == i ? 2 : 0);
+    }
+    return n;
+}
+
+void check_directories(TinyRing& ring, const std::string& directory, unsigned width,
+                       unsigned rounds) {
+    const std::string name = fmt::format("{} directories a CPU", width);
+    for (unsigned i = 0; i < width * ring.cpus(); ++i) {
+        ::mkdir(place(directory, width, i / width, i).c_str(), 0700);
+        if (i % 8 == 7) {
+            ring.read();
+        }
+    }
+    check(name + ": work on every CPU", on_every_cpu(ring.cpus(), [&](unsigned cpu) {
+              return wander(directory, width, cpu, rounds);
+          }));
+    Account account = ring.read();
+    unsigned lost_in = 0;
+    for (unsigned cpu = 0; cpu < ring.cpus(); ++cpu) {
+        std::set<std::uint64_t> named;
+        std::set<std::uint64_t> mine;
+        bool known = true;
+        for (const vx_dirty& dir : account.dirty[cpu]) {
+            named.insert(dir.ino);
+            known = known && dir.fsid == ring.fsid();
+        }
+        bool all = true;
+        for (unsigned i = 0; i < width; ++i) {
+            struct stat st {};
+            ::stat(place(directory, width, cpu, i).c_str(), &st);
+            mine.insert(st.st_ino);
+            const bool lost = account.in_directory[st.st_ino] < operations_in(width, rounds, i);
+            lost_in += lost ? 1 : 0;
+            all = all && (!lost || named.count(st.st_ino) == 1 || account.overflowed.count(cpu) == 1);
+        }
+        for (const std::uint64_t ino : named) {
+            known = known && mine.count(ino) == 1;
+        }
+        check(fmt::format("{}: cpu {}: each with a loss is in the account, or it overflows", name,
+                          cpu),
+              all);
+        check(fmt::format("{}: cpu {}: the account names only these", name, cpu), known);
+        check(fmt::format("{}: cpu {}: the set overflows when it must", name, cpu),
+              (account.overflowed.count(cpu) == 1) == (width > VX_DIRTY_MAX));
+    }
+    check(name + ": some have a loss", lost_in > 0);
+    fmt::print("    {}: {} with a loss\n", name, lost_in);
+}
+
 int run(const std::string& directory) {
     auto opened = TinyRing::open(directory);
     if (!opened) {
@@ -288,6 +384,9 @@ int run(const std::string& directory) {
     compare("read flood", ring, account, truth, before);
     check("read flood: reads are lost", account.gap_d > 0);
     check("read flood: no operation on names is lost", account.gap_m == 0);
+
+    check_directories(ring, directory, 5, 1000);
+    check_directories(ring, directory, VX_DIRTY_MAX + 37, 1000);
 
     auto stats = ring.stats();
     bool balanced = stats.ok();

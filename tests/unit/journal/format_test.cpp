@@ -117,6 +117,67 @@ TEST_CASE("format: a pushed operation and a gap come back too") {
     CHECK(back.mono_ns == 200);
     CHECK(back.reason == GapReason::ring_full);
     CHECK(back.scope == "class M, cpu 1");
+    CHECK_FALSE(back.account);
+    CHECK(back.dirty.empty());
+}
+
+namespace {
+
+Gap account_with(std::size_t dirty, std::string_view path) {
+    Gap gap{10, 9, 100, 200, GapReason::ring_full, "class M, producer 1"};
+    gap.account = true;
+    gap.last_ns = 300;
+    gap.ops = {{VX_OP_FILE_RENAME, 0, 5}, {VX_OP_USER, 0, ~0U}};
+    for (std::size_t i = 0; i < dirty; ++i) {
+        gap.dirty.push_back({~std::uint64_t{0} - i, i, static_cast<std::uint32_t>(i),
+                             path.substr(0, i % 2 == 0 ? path.size() : 0)});
+    }
+    return gap;
+}
+
+}  // namespace
+
+TEST_CASE("format: the account of a loss comes back with operations, directories and paths") {
+    const std::string path = "/w/a directory";
+    for (const std::size_t dirty : {std::size_t{0}, std::size_t{1}, std::size_t{VX_DIRTY_MAX}}) {
+        Gap gap = account_with(dirty, path);
+        gap.dirty_overflow = dirty == 0;
+        Encoded encoded = encode(gap);
+        const EntryHeader* entry = read(encoded.bytes());
+        REQUIRE(entry != nullptr);
+        CHECK(journal::last_seq(*entry) == 9);
+        const Gap back = journal::decode_gap(*entry);
+        CHECK(back.count() == 0);
+        CHECK(back.account);
+        CHECK(back.dirty_overflow == gap.dirty_overflow);
+        CHECK(back.mono_ns == 200);
+        CHECK(back.last_ns == 300);
+        CHECK(back.scope == gap.scope);
+        CHECK(back.ops == gap.ops);
+        REQUIRE(back.dirty.size() == dirty);
+        for (std::size_t i = 0; i < dirty; ++i) {
+            CHECK(back.dirty[i].fsid == gap.dirty[i].fsid);
+            CHECK(back.dirty[i].ino == gap.dirty[i].ino);
+            CHECK(back.dirty[i].gen == gap.dirty[i].gen);
+            CHECK(back.dirty[i].path == gap.dirty[i].path);
+        }
+    }
+}
+
+TEST_CASE("format: paths of directories that an entry has no room for are not known, none is cut") {
+    const std::string path(journal::kPathMax / 4, 'x');
+    const Gap gap = account_with(VX_DIRTY_MAX, path);
+    Encoded encoded = encode(gap);
+    const EntryHeader* entry = read(encoded.bytes());
+    REQUIRE(entry != nullptr);
+    const Gap back = journal::decode_gap(*entry);
+    REQUIRE(back.dirty.size() == VX_DIRTY_MAX);
+    std::size_t known = 0;
+    for (const DirtyDirectory& dir : back.dirty) {
+        CHECK((dir.path.empty() || dir.path == path));
+        known += dir.path.empty() ? 0 : 1;
+    }
+    CHECK(known == 4);
 }
 
 TEST_CASE("format: whichever bit of an entry changes, it is no entry any more") {
@@ -167,6 +228,36 @@ TEST_CASE("format: a checksum that is right does not make a lie believed") {
     CHECK_FALSE(sealed([&](EntryHeader& e) { record_of(e)->rec.type = VX_REC_LOST; }));
     CHECK_FALSE(sealed([&](EntryHeader& e) { record_of(e)->name_len = 250; }));
     CHECK_FALSE(sealed([&](EntryHeader& e) { record_of(e)->flags = ~0U; }));
+}
+
+TEST_CASE("format: an account whose parts do not add up is no entry") {
+    const Gap gap = account_with(3, "/w");
+    const auto sealed = [&](auto change) {
+        Encoded encoded = encode(gap);
+        auto* body = reinterpret_cast<journal::GapBody*>(&encoded.header() + 1);
+        change(encoded.header(), *body);
+        const std::uint32_t id = journal::crc32c(0, kId.bytes.data(), kId.bytes.size());
+        const std::uint32_t len = journal::crc32c(id, &encoded.header().len, 4);
+        encoded.header().checksum = journal::crc32c(len, &encoded.header().seq, encoded.len - 8);
+        return read(encoded.bytes()) != nullptr;
+    };
+    using Body = journal::GapBody;
+    const auto dirs = [](Body& body) {
+        return reinterpret_cast<journal::GapDirectory*>(reinterpret_cast<LostOp*>(&body + 1) + 2);
+    };
+    CHECK(sealed([](EntryHeader&, Body&) {}));
+    CHECK_FALSE(sealed([](EntryHeader&, Body& b) { b.ops = 3; }));
+    CHECK_FALSE(sealed([](EntryHeader&, Body& b) { b.ops = VX_OP_SLOTS + 1; }));
+    CHECK_FALSE(sealed([](EntryHeader&, Body& b) { b.dirty = 2; }));
+    CHECK_FALSE(sealed([](EntryHeader&, Body& b) { b.dirty = 0xffff; }));
+    CHECK_FALSE(sealed([](EntryHeader& e, Body&) { e.body_len -= 8; }));
+    CHECK_FALSE(sealed([](EntryHeader& e, Body&) { e.body_len = 24; }));
+    CHECK_FALSE(sealed([](EntryHeader& e, Body&) { e.old_path_len--; }));
+    CHECK_FALSE(sealed([&](EntryHeader&, Body& b) { dirs(b)[0].path_len = 3; }));
+    CHECK_FALSE(sealed([&](EntryHeader&, Body& b) { dirs(b)[2].path_len = ~0U; }));
+    CHECK_FALSE(sealed([](EntryHeader&, Body& b) {
+        reinterpret_cast<LostOp*>(&b + 1)->op = VX_OP_SLOTS;
+    }));
 }
 
 TEST_CASE("format: a path that is too long is cut and marked") {

@@ -99,6 +99,10 @@ class Bench {
         vx_slot slot;
         void* at = vx_ring_begin(ring->ring(), 0, e.rec.op, e.rec.len, ++now_, &slot);
         if (at == nullptr) {
+            const vx_dirty dir{.fsid = e.fsid, .ino = e.parent_ino, .gen = e.parent_gen};
+            if (vx_op_class(e.rec.op) == VX_CLASS_M) {
+                vx_ring_dirty(ring->ring(), 0, &dir, 1);
+            }
             return false;
         }
         std::memcpy(static_cast<vx_record*>(at) + 1, &e.rec + 1, e.rec.len - sizeof(vx_record));
@@ -160,7 +164,9 @@ TEST_CASE("a loss is stored as a gap, and the numbers skip by it") {
     bench.run();
     REQUIRE(bench.put(VX_OP_FILE_CREATE, 4711));
     bench.run();
-    REQUIRE(bench.store.written.size() == delivered + 2);
+    // The numbers, the account behind them, and the event.
+    REQUIRE(bench.store.written.size() == delivered + 3);
+    CHECK(bench.store.written[delivered + 1].gap.count() == 0);
     const MemoryStore::Kept& gap = bench.store.written[delivered];
     REQUIRE(gap.event.empty());
     CHECK(gap.gap.from == delivered + 1);
@@ -170,6 +176,77 @@ TEST_CASE("a loss is stored as a gap, and the numbers skip by it") {
     CHECK(last.event().ino == 4711);
     CHECK(gap_seen == 2);
     CHECK(bench.pipeline.counters().lost == 2);
+}
+
+TEST_CASE("the account of lost names says what, when and in which directories") {
+    Bench bench(VX_PAGE);
+    bench.pipeline.map_mount(50, 7);
+    bench.paths.anchor({50, 2, 0}, "/mnt");
+    std::uint64_t attempts = 0;
+    while (bench.put(VX_OP_FILE_WRITE, 1)) {
+        attempts++;
+    }
+    Record made(VX_OP_FILE_CREATE);
+    made->fsid = 50;
+    made->parent_ino = 2;
+    while (bench.put(made)) {
+        attempts++;
+    }
+    Record elsewhere(VX_OP_DIR_CREATE);
+    elsewhere->fsid = 9;
+    elsewhere->parent_ino = 77;
+    elsewhere->parent_gen = 3;
+    CHECK_FALSE(bench.put(elsewhere));
+    CHECK_FALSE(bench.put(made));
+    attempts += 4;
+    unsigned m = 0;
+    unsigned d = 0;
+    bench.pipeline.on_gap([&](const Gap& gap) {
+        if (!gap.account) {
+            CHECK(gap.count() == 3);
+            return;
+        }
+        if (gap.count() != 0) {
+            d++;
+            CHECK(gap.scope == "class D, producer 0");
+            CHECK(gap.ops == std::vector<LostOp>{{VX_OP_FILE_WRITE, 0, 1}});
+            CHECK(gap.dirty.empty());
+            CHECK_FALSE(gap.dirty_overflow);
+            return;
+        }
+        m++;
+        CHECK(gap.scope == "class M, producer 0");
+        CHECK(gap.ops ==
+              std::vector<LostOp>{{VX_OP_FILE_CREATE, 0, 2}, {VX_OP_DIR_CREATE, 0, 1}});
+        CHECK(gap.last_ns == gap.mono_ns + 2);
+        CHECK_FALSE(gap.dirty_overflow);
+        REQUIRE(gap.dirty.size() == 2);
+        CHECK(gap.dirty[0].fsid == 7);  // as its events name it
+        CHECK(gap.dirty[0].ino == 2);
+        CHECK(gap.dirty[0].path == "/mnt");
+        CHECK(gap.dirty[1].fsid == 9);
+        CHECK(gap.dirty[1].ino == 77);
+        CHECK(gap.dirty[1].gen == 3);
+        CHECK(gap.dirty[1].path.empty());
+    });
+    bench.run();
+    CHECK(m == 1);
+    CHECK(d == 1);
+    CHECK(bench.pipeline.counters().lost == 4);
+    CHECK(bench.store.written_seq() == attempts);
+}
+
+TEST_CASE("lost names without a place overflow the set of directories") {
+    Bench bench(VX_PAGE);
+    while (bench.put(VX_OP_FILE_CREATE, 1)) {  // its parent is not known
+    }
+    unsigned accounts = 0;
+    bench.pipeline.on_gap([&](const Gap& gap) {
+        accounts += gap.account ? 1 : 0;
+        CHECK(gap.dirty_overflow == gap.account);
+    });
+    bench.run();
+    CHECK(accounts == 1);
 }
 
 TEST_CASE("a full store holds the events back, and nothing is lost when there is room again") {

@@ -49,6 +49,7 @@ json schema() {
 bool has_type(const json& value, const std::string& type) {
     return (type == "null" && value.is_null()) || (type == "string" && value.is_string()) ||
            (type == "integer" && value.is_number_integer()) ||
+           (type == "boolean" && value.is_boolean()) ||
            (type == "array" && value.is_array()) || (type == "object" && value.is_object());
 }
 
@@ -240,6 +241,34 @@ TEST_CASE("json: a loss is a line of its own") {
           "{\"gap\":{\"from\":5,\"to\":9,\"count\":5,\"reason\":\"ring_full\","
           "\"scope\":\"class M, cpu 1\"}}\n");
     CHECK(violation(schema(), parse(line), "gap").find("has no seq") != std::string::npos);
+    CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
+}
+
+TEST_CASE("json: an account says what is lost, when and where") {
+    Gap gap{10, 9, 0, 200, GapReason::ring_full, "class M, producer 1"};
+    gap.account = true;
+    gap.last_ns = 300;
+    gap.ops = {{VX_OP_DIR_CREATE, 0, 3}, {VX_OP_USER, 0, 2}};
+    gap.dirty = {{0x1122334455667788, 12, 1, "/w/new"}, {7, 2, 0, {}}, {7, 3, 0, "/\xff"}};
+    std::string line;
+    route::JsonLines::append(gap, line);
+    CHECK(line ==
+          "{\"gap\":{\"from\":10,\"to\":9,\"count\":0,\"reason\":\"ring_full\","
+          "\"scope\":\"class M, producer 1\",\"mono_ns\":200,\"last_mono_ns\":300,"
+          "\"ops\":{\"DirCreate\":3,\"User\":2},\"dirty\":["
+          "{\"fsid\":\"1122334455667788\",\"ino\":12,\"gen\":1,\"path\":\"/w/new\"},"
+          "{\"fsid\":\"0000000000000007\",\"ino\":2,\"gen\":0,\"path\":null},"
+          "{\"fsid\":\"0000000000000007\",\"ino\":3,\"gen\":0,\"path\":\"/\xef\xbf\xbd\","
+          "\"path_b64\":\"L/8=\"}],\"dirty_overflow\":false}}\n");
+    CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
+    gap.dirty.clear();
+    gap.dirty_overflow = true;
+    for (std::uint16_t op = 0; op < VX_OP_SLOTS; ++op) {
+        gap.ops.push_back({op, 0, 1});
+    }
+    line.clear();
+    route::JsonLines::append(gap, line);
+    CHECK(line.find("\"dirty\":[],\"dirty_overflow\":true") != std::string::npos);
     CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
 }
 

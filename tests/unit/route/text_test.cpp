@@ -82,3 +82,20 @@ TEST_CASE("text: a loss is seen") {
     route::append_text(Gap{5, 4, 0, 0, GapReason::probe_missed, "at most 3 calls"}, {}, out);
     CHECK(out == "              ---- some may be missing: probe_missed, at most 3 calls ----\n");
 }
+
+TEST_CASE("text: the account of a loss says what and in how many directories") {
+    Gap gap{10, 9, 0, 0, GapReason::ring_full, "class M, producer 1"};
+    gap.account = true;
+    gap.ops = {{VX_OP_DIR_CREATE, 0, 3}, {VX_OP_FILE_RENAME, 0, 2}};
+    gap.dirty = {{1, 2, 0, {}}, {1, 3, 0, {}}};
+    std::string out;
+    route::append_text(gap, {}, out);
+    CHECK(out ==
+          "              ---- lost: ring_full, class M, producer 1: DirCreate 3, FileRename 2; in 2 "
+          "directories ----\n");
+    gap.dirty.clear();
+    gap.dirty_overflow = true;
+    out.clear();
+    route::append_text(gap, {}, out);
+    CHECK(out.find("FileRename 2; anywhere ----") != std::string::npos);
+}
