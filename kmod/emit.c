@@ -231,14 +231,8 @@ static inline void not_told(struct vx_super *s, unsigned int op, const struct vx
 
 static noinline void lost(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
-	struct vx_channel *ch = s->channel;
-
 	not_told(s, op, f);
-	if (READ_ONCE(ch->loss_said))
-		return;
-	WRITE_ONCE(ch->loss_said, 1);
-	pr_warn_ratelimited("channel %llu: the ring is full; first loss (%s)\n", ch->id,
-			    vx_op_name(op));
+	vx_channel_lost(s->channel, op);
 }
 
 static inline u32 max_len(unsigned int op, const struct vx_fact *f)
@@ -267,7 +261,7 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 	vx_ring_commit(r, &slot, build(e, s, op, f, &w, flags));
 	if (unlikely(op == VX_OP_DIR_CREATE))
 		vx_dirs_created(s, cpu, f);
-	trace_vexfs_emit(s->channel->id, e);
+	trace_vexfs_emit(s->channel->id, &e->rec, e);
 }
 
 static noinline void time_it(struct vx_channel *ch, u64 since)
@@ -296,7 +290,7 @@ static __always_inline void report(struct vx_super *s, unsigned int op, const st
 	}
 	now = ktime_get_mono_fast_ns();
 	write_record(s, smp_processor_id(), op, f, now);
-	if (unlikely(!(c->seen[op] % VX_LATENCY_EVERY)))
+	if (unlikely(!(c->attempts++ % VX_LATENCY_EVERY)))
 		time_it(ch, now);
 }
 

@@ -74,8 +74,10 @@ static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct 
 
 	this_cpu_inc(to->counters->seen[VX_OP_USER]);
 	u = vx_ring_begin(&to->ring, smp_processor_id(), VX_OP_USER, len, now, &slot);
-	if (!u)
+	if (!u) {
+		vx_channel_lost(to, VX_OP_USER);
 		return 0;
+	}
 	u->rec.len = len;
 	u->rec.type = VX_REC_USER;
 	u->rec.op = wanted >> e->uop & 1 ? e->uop : __ffs(wanted);
@@ -87,6 +89,7 @@ static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct 
 	u->reserved = 0;
 	memcpy(u + 1, event, event->rec.len);
 	vx_ring_commit(&to->ring, &slot, len);
+	trace_vexfs_emit(to->id, &u->rec, (const struct vx_event *)(u + 1));
 	return 1;
 }
 
