@@ -44,8 +44,10 @@ struct Lists {
     }
 };
 
-const Object kFile{.ino = 10, .gen = 11, .mode = 0100644, .nlink = 1, .size = 5, .uid = 1, .gid = 2};
-const Object kParent{.ino = 20, .gen = 21, .mode = 040755, .nlink = 2, .size = 0, .uid = 0, .gid = 0};
+const Object kFile{.ino = 10, .gen = 11, .mode = 0100644, .nlink = 1, .size = 5,
+                   .uid = 1, .gid = 2};
+const Object kParent{.ino = 20, .gen = 21, .mode = 040755, .nlink = 2, .size = 0,
+                     .uid = 0, .gid = 0};
 
 // Adds an event and what it must be: they agree.
 void add(Lists& lists, unsigned op, std::uint32_t flags, std::uint64_t ticket) {

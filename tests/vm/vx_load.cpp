@@ -3,8 +3,9 @@
 //   Real file operations by several processes below DIRECTORY; what worked is written to TRUTH.
 // vx_load check DIRECTORY TRUTH JOURNAL
 //   Reads the journal and compares: nothing lost, numbers dense, each process did exactly what it
-//   says it did and in its order, every event possible where it stands, the last name of each object
-//   said to be so once, and in the end the tree that the events describe is the one on the disk.
+//   says it did and in its order, every event possible where it stands, the last name of each
+//   object said to be so once, and in the end the tree that the events describe is the one on the
+//   disk.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // vx_tinyring DIRECTORY
 //   The smallest rings there are and a reader that does not read: what every CPU attempted, of all
-//   18 operations, is known from processes pinned to it, and must be what was delivered and what was
-//   lost, for each CPU, class and operation; the gaps of the stream must say the same. A flood of
-//   reads, with a reader at work, must not lose a single one of class M among thousands.
+//   18 operations, is known from processes pinned to it, and must be what was delivered and what
+//   was lost, for each CPU, class and operation; the gaps of the stream must say the same. A flood
+//   of reads, with a reader at work, must not lose a single one of class M among thousands.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
