@@ -56,6 +56,14 @@ static void wake_reader(struct vx_ring *r)
 	wake_up_interruptible_poll(&ch->wait, EPOLLIN | EPOLLRDNORM);
 }
 
+void vx_channel_lost(struct vx_channel *ch, unsigned int op)
+{
+	/* Read first: losses come in floods, and only one of them writes. */
+	if (READ_ONCE(ch->loss_said) || xchg(&ch->loss_said, 1))
+		return;
+	pr_warn("channel %llu: the ring is full; first loss (%s)\n", ch->id, vx_op_name(op));
+}
+
 static u64 default_size(u64 wanted)
 {
 	const u64 share = rounddown_pow_of_two(CLASS_BYTES_DEFAULT / nr_cpu_ids);

@@ -64,7 +64,7 @@ struct vx_channel {
 	struct vx_pusher push;
 	struct vx_area ring_area;
 	struct vx_area consumer_area;
-	u64 loss_said;                 /* the first loss was said in the kernel's log */
+	u32 loss_said;                 /* 1: the first loss was said in the kernel's log */
 	pid_t owner;
 	char comm[TASK_COMM_LEN];
 };
@@ -87,6 +87,9 @@ extern struct list_head vx_channels;
 /* Every living channel, under rcu_read_lock() or vx_channels_lock(). */
 #define vx_for_each_channel(ch) list_for_each_entry_rcu(ch, &vx_channels, node, vx_channels_held())
 bool vx_channels_held(void);
+
+/* Says a channel's first loss, an attempt of @op, in the kernel's log. Preemption may be off. */
+void vx_channel_lost(struct vx_channel *ch, unsigned int op);
 
 /* Writes pending losses out on every CPU (VX_IOC_BARRIER). Returns the tickets taken so far. */
 u64 vx_channel_barrier(struct vx_channel *ch);

@@ -9,7 +9,7 @@
 
 /* bucket n: 2^n to 2^(n+1) - 1 ns; the first from 0, the last without end */
 #define VX_LATENCY_BUCKETS 32
-#define VX_LATENCY_EVERY 64    /* one attempt in so many is timed */
+#define VX_LATENCY_EVERY 64    /* of the attempts on a CPU, the first and then each 64th is timed */
 
 struct vx_channel;
 
@@ -18,6 +18,7 @@ struct vx_counters {
 	u64 filtered[VX_OP_SLOTS];
 	u64 dirs;
 	u64 wakeups;
+	u64 attempts;      /* of all operations: chooses those that are timed */
 	u64 latency[VX_LATENCY_BUCKETS];
 };
 

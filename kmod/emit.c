@@ -248,17 +248,11 @@ static void dirty(struct vx_super *s, unsigned int cpu, unsigned int op, const s
 static noinline void lost(struct vx_super *s, unsigned int cpu, unsigned int op,
 			  const struct vx_fact *f, u64 now)
 {
-	struct vx_channel *ch = s->channel;
-
-	vx_ring_lose(&ch->ring, cpu, op, now);
+	vx_ring_lose(&s->channel->ring, cpu, op, now);
 	if (vx_op_class(op) == VX_CLASS_M)
 		dirty(s, cpu, op, f);
 	not_told(s, op, f);
-	if (READ_ONCE(ch->loss_said))
-		return;
-	WRITE_ONCE(ch->loss_said, 1);
-	pr_warn_ratelimited("channel %llu: the ring is full; first loss (%s)\n", ch->id,
-			    vx_op_name(op));
+	vx_channel_lost(s->channel, op);
 }
 
 static __always_inline u32 max_len(unsigned int op, const struct vx_fact *f, bool more)
@@ -302,7 +296,7 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 	if (unlikely(op == VX_OP_DIR_CREATE))
 		vx_dirs_created(s, cpu, f);
 	if (trace_vexfs_emit_enabled())
-		trace_vexfs_emit(s->channel->id, e);
+		trace_vexfs_emit(s->channel->id, &e->rec, e);
 }
 
 static noinline void write_told(struct vx_super *s, unsigned int cpu, unsigned int op,
@@ -338,7 +332,7 @@ static __always_inline void report(struct vx_super *s, unsigned int op, const st
 		write_more(s, smp_processor_id(), op, f, now);
 	else
 		write_record(s, smp_processor_id(), op, f, now, false, false);
-	if (unlikely(!(c->seen[op] % VX_LATENCY_EVERY)))
+	if (unlikely(!(c->attempts++ % VX_LATENCY_EVERY)))
 		time_it(s->channel, now);
 }
 

@@ -20,6 +20,7 @@
 #include "dirs.h"
 #include "emit.h"
 #include "filter.h"
+#include "mounting.h"
 #include "mountpoint.h"
 #include "place.h"
 #include "probe.h"
@@ -57,13 +58,26 @@ static void report(const struct super_block *covered, const struct super_block *
 	}
 }
 
+/*
+ * What an event carries to a channel that does not watch @sb: what those that do call it. Nobody
+ * can be asked where a probe runs, so where nobody watches it, it is the device number.
+ */
+static u64 fsid_of(const struct super_block *sb)
+{
+	const struct vx_super *s;
+
+	vx_for_each_super(s, sb)
+		return s->fsid;
+	return new_encode_dev(sb->s_dev);
+}
+
 static void fact_at(struct vx_fact *f, struct dentry *at)
 {
 	const struct inode *inode = d_inode(at);
 
 	f->inode = d_inode(at);
 	f->dentry = at;
-	f->fsid = new_encode_dev(at->d_sb->s_dev);
+	f->fsid = fsid_of(at->d_sb);
 	if (inode && S_ISDIR(inode->i_mode))
 		f->flags |= VX_F_DIRECTORY;
 }
@@ -85,7 +99,10 @@ static int mount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->flags = regs_get_kernel_argument(regs, 3);
 	if ((c->flags & MS_MGC_MSK) == MS_MGC_VAL)
 		c->flags &= ~MS_MGC_MSK;
-	return (c->flags & NOT_A_MOUNT) && !(c->flags & (MS_REMOUNT | MS_BIND));
+	if ((c->flags & NOT_A_MOUNT) && !(c->flags & (MS_REMOUNT | MS_BIND)))
+		return 1;
+	vx_mounting_begin(c->flags & MS_BIND);
+	return 0;
 }
 NOKPROBE_SYMBOL(mount_enter);
 
@@ -98,8 +115,8 @@ static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct mount_call *c = (const struct mount_call *)ri->data;
 	struct vx_fact f = { .flags = mount_flags(c->flags), .more = true, .offset = c->flags };
+	const struct super_block *mounted = vx_mounting_end();
 	struct dentry *at = c->path->dentry;
-	const struct super_block *mounted = NULL;
 	struct vfsmount *parent;
 	char source[SOURCE_MAX] VX_UNINIT;
 
@@ -235,7 +252,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (c->place.parent == at)
 		c->place.len = 0;
 	c->chain_len = c->passed ? copy_chain(c->place.parent, c->chain) : 0;
-	c->fsid = new_encode_dev(at->d_sb->s_dev);
+	c->fsid = fsid_of(at->d_sb);
 	vx_object_read(&c->point, inode);
 	return 0;
 }
@@ -298,26 +315,34 @@ NOKPROBE_SYMBOL(umount_leave);
 
 static struct vx_retprobe probes[] = {
 	{ .symbol = "path_mount", .entry = mount_enter, .leave = mount_leave,
-	  .data_size = sizeof(struct mount_call), .at_once = 64 },
+	  .data_size = sizeof(struct mount_call), .at_once = VX_MOUNTINGS },
 	{ .symbol = "do_move_mount", .entry = move_enter, .leave = move_leave,
-	  .data_size = sizeof(struct move_call), .at_once = 64, .optional = true },
+	  .data_size = sizeof(struct move_call), .at_once = VX_MOUNTINGS, .optional = true },
 	{ .symbol = "path_umount", .entry = umount_enter, .leave = umount_leave,
-	  .data_size = sizeof(struct umount_call), .at_once = 64 },
+	  .data_size = sizeof(struct umount_call), .at_once = VX_MOUNTINGS },
 };
 
 static int start(void)
 {
-	return vx_retprobes_start(probes, ARRAY_SIZE(probes));
+	int err = vx_mounting_start();
+
+	if (err)
+		return err;
+	err = vx_retprobes_start(probes, ARRAY_SIZE(probes));
+	if (err)
+		vx_mounting_stop();
+	return err;
 }
 
 static void stop(void)
 {
 	vx_retprobes_stop(probes, ARRAY_SIZE(probes));
+	vx_mounting_stop();
 }
 
 static unsigned long missed(void)
 {
-	return vx_retprobes_missed(probes, ARRAY_SIZE(probes));
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_mounting_missed();
 }
 
 const struct vx_probe_group vx_probe_mount = {

@@ -77,6 +77,7 @@ static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct 
 	if (!u) {
 		/* No directory has changed by it. */
 		vx_ring_dirty(&to->ring, smp_processor_id(), NULL, 0);
+		vx_channel_lost(to, VX_OP_USER);
 		return 0;
 	}
 	u->rec.len = len;
@@ -90,6 +91,7 @@ static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct 
 	u->reserved = 0;
 	memcpy(u + 1, event, event->rec.len);
 	vx_ring_commit(&to->ring, &slot, len);
+	trace_vexfs_emit(to->id, &u->rec, (const struct vx_event *)(u + 1));
 	return 1;
 }
 

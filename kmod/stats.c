@@ -35,7 +35,10 @@ static void sum_up(struct vx_channel *ch, struct sums *out)
 
 			/* A reader that lies about its position does so for itself only. */
 			out->depth[cls] += min(used, ch->ring.size[cls]);
-			out->high_water[cls] = max(out->high_water[cls], READ_ONCE(p->high_water));
+			/* The producer looks at it rarely. */
+			out->high_water[cls] =
+				max3(out->high_water[cls], READ_ONCE(p->high_water),
+				     min(used, ch->ring.size[cls]));
 			out->bad_tail += READ_ONCE(p->bad_tail);
 			out->pending += READ_ONCE(p->loss_pending);
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints vexfs:vexfs_emit (an event was written to a ring) and vexfs:vexfs_push (a pushed
- * entry was handled).
+ * Tracepoints vexfs:vexfs_emit (a record was written to a ring: an event, or with type
+ * VX_REC_USER what another channel pushed; op, name and what is between are the event's) and
+ * vexfs:vexfs_push (a pushed entry was handled).
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vexfs
@@ -15,20 +16,23 @@
 #include "record.h"
 
 TRACE_EVENT(
-	vexfs_emit, TP_PROTO(u64 channel, const struct vx_event *e), TP_ARGS(channel, e),
+	vexfs_emit, TP_PROTO(u64 channel, const struct vx_record *rec, const struct vx_event *e),
+	TP_ARGS(channel, rec, e),
 	TP_STRUCT__entry(__field(u64, channel) __field(u64, ticket) __field(u64, fsid)
 				 __field(u64, ino) __field(u64, parent_ino) __field(u32, flags)
-					 __field(u16, op)
+					 __field(u16, op) __field(u16, type)
 						 __dynamic_array(char, name, e->name_len + 1)),
-	TP_fast_assign(__entry->channel = channel; __entry->ticket = e->rec.ticket;
+	TP_fast_assign(__entry->channel = channel; __entry->ticket = rec->ticket;
 		       __entry->fsid = e->fsid; __entry->ino = e->ino;
 		       __entry->parent_ino = e->parent_ino; __entry->flags = e->flags;
-		       __entry->op = e->rec.op;
+		       __entry->op = e->rec.op; __entry->type = rec->type;
 		       memcpy(__get_dynamic_array(name), vx_event_name(e), e->name_len);
 		       ((char *)__get_dynamic_array(name))[e->name_len] = 0;),
-	TP_printk("channel=%llu op=%u ticket=%llu fsid=%llx ino=%llu parent=%llu flags=%x name=%s",
-		  __entry->channel, __entry->op, __entry->ticket, __entry->fsid, __entry->ino,
-		  __entry->parent_ino, __entry->flags, (const char *)__get_dynamic_array(name)));
+	TP_printk("channel=%llu type=%u op=%u ticket=%llu fsid=%llx ino=%llu parent=%llu flags=%x "
+		  "name=%s",
+		  __entry->channel, __entry->type, __entry->op, __entry->ticket, __entry->fsid,
+		  __entry->ino, __entry->parent_ino, __entry->flags,
+		  (const char *)__get_dynamic_array(name)));
 
 TRACE_EVENT(vexfs_push, TP_PROTO(u64 channel, const struct vx_push *p, int result, u32 receivers),
 	    TP_ARGS(channel, p, result, receivers),

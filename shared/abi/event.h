@@ -79,7 +79,11 @@ struct vx_record {
  */
 struct vx_event {
 	struct vx_record rec;
-	/* of the file system: statfs f_fsid, or its device number where that is 0 */
+	/*
+	 * of the file system: statfs f_fsid, or its device number where that is 0. Mount and
+	 * Unmount told to a watch of what is mounted: of the place, its device number if nobody
+	 * watches it
+	 */
 	__u64 fsid;
 	__u64 ino;
 	__u64 parent_ino;  /* FileRename: the new parent; 0 where there is none */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The push ring: right and wrong entries in one batch, each with its own result; re-emission to
- * another channel, in order and byte for byte; a ring that lies; injection into a FUSE mount.
+ * The push ring: right and wrong entries in one batch, each with its own result; re-emission to two
+ * other channels that asked for different operations, in order and byte for byte; a ring that lies;
+ * injection into a FUSE mount.
  *
  *   kmod_push                   all but injection
  *   kmod_push inject DIRECTORY  raises FS_CREATE, FS_DELETE and renames in DIRECTORY, the root of a
@@ -107,6 +108,14 @@ static int push(struct side *s, uint32_t entries, struct vx_push_call *call)
 	return ioctl(s->fd, VX_IOC_PUSH, call) ? errno : 0;
 }
 
+/* Reads what nobody wants. */
+static void empty(struct side *to)
+{
+	while (vx_reader_next(&to->reader, &(struct vx_item){ 0 }) != VX_ITEM_NONE)
+		;
+	vx_reader_release(&to->reader);
+}
+
 /* Hands the ring back as empty after a lie. */
 static void reset(struct side *s)
 {
@@ -141,31 +150,33 @@ static void test_results(struct side *a)
 
         expect("user_data", 100 + i, (long long)r->user_data);
         expect("result", -wanted[i], r->result);
-        expect("receivers", wanted[i] ? 0 : 1, r->receivers);
+        expect("receivers", wanted[i] ? 0 : 2, r->receivers);
 	}
 	expect("head", (long long)a->tail, (long long)a->push->head);
 }
 
-static void test_received(struct side *a, struct side *b)
+/* What came of test_results(): in @to, which asked for @uop. */
+static void test_received(const struct side *a, struct side *to, unsigned uop)
 {
 	struct vx_item item;
 	int n = 0;
 
-	while (vx_reader_next(&b->reader, &item) == VX_ITEM_EVENT) {
+	while (vx_reader_next(&to->reader, &item) == VX_ITEM_EVENT) {
 		const struct vx_user *u = (const struct vx_user *)item.record;
 		const struct vx_event *e = (const struct vx_event *)(u + 1);
+		const char *name = n ? "last" : "good";
 
 		expect("a VX_REC_USER", VX_REC_USER, u->rec.type);
-                expect("its operation is the one that was asked for", VX_UOP_GRAPH_EDGE_CREATE,
-                       u->rec.op);
-                expect("its channel", (long long)a->c.channel, (long long)u->channel);
+		expect("its operation is the one that was asked for", uop, u->rec.op);
+		expect("its channel", (long long)a->c.channel, (long long)u->channel);
 		expect("its user_data", n ? 110 : 100, (long long)u->user_data);
 		expect("its pid", getpid(), u->pid);
 		expect("its event", 0, vx_event_check(e, u->event_len));
-		expect("its name", 0, strncmp(vx_event_name(e), n ? "last" : "good", e->name_len));
+		expect("its name's length", (long long)strlen(name), e->name_len);
+		expect("its name", 0, strncmp(vx_event_name(e), name, e->name_len));
 		n++;
 	}
-	vx_reader_release(&b->reader);
+	vx_reader_release(&to->reader);
 	expect("records received", 2, n);
 }
 
@@ -205,30 +216,50 @@ static void test_lies(struct side *a)
 	expect("the entry was handled", 1, call.handled);
 }
 
-static void test_wrap(struct side *a, struct side *b)
+/*
+ * Everything of the reader, in order: each entry's user_data is the one after that before. Returns
+ * how many came; adds what was wrong to *@bad.
+ */
+static int drain(struct side *to, uint64_t *next, const char *name, int *bad)
 {
-	struct vx_push_call call;
 	struct vx_item item;
+	int n = 0;
+
+	while (vx_reader_next(&to->reader, &item) == VX_ITEM_EVENT) {
+		const struct vx_user *u = (const struct vx_user *)item.record;
+		const struct vx_event *e = (const struct vx_event *)(u + 1);
+
+		*bad += u->user_data != (*next)++ || e->name_len != strlen(name) ||
+			memcmp(vx_event_name(e), name, strlen(name));
+		n++;
+	}
+	vx_reader_release(&to->reader);
+	return n;
+}
+
+/* Many times around the ring: a receiver that reads each at once, and one that lets five gather. */
+static void test_wrap(struct side *a, struct side *b, struct side *c)
+{
+	uint64_t next_b = 0, next_c = 0;
+	struct vx_push_call call;
 	char name[256];
-	int i, bad = 0, n = 0;
+	int i, bad = 0, n_b = 0, n_c = 0;
 
 	for (i = 0; i < 2000; i++) {
-		memset(name, 'a' + i % 26, sizeof(name));
-		name[1 + i % 255] = 0;
+		if (i % 5 == 0) {
+			memset(name, 'a' + i % 26, sizeof(name));
+			name[1 + i % 255] = 0;
+		}
 		add(a, name, (uint64_t)i);
 		bad += push(a, 1, &call) || call.handled != 1 || call.failed;
-		while (vx_reader_next(&b->reader, &item) == VX_ITEM_EVENT) {
-			const struct vx_user *u = (const struct vx_user *)item.record;
-
-                        bad += u->user_data != (uint64_t)i ||
-                               memcmp(vx_event_name((const struct vx_event*)(u + 1)), name,
-                                      strlen(name));
-                        n++;
-		}
-		vx_reader_release(&b->reader);
+		n_b += drain(b, &next_b, name, &bad);
+		if (i % 5 == 4)
+			n_c += drain(c, &next_c, name, &bad);
 	}
-	expect("2000 entries of all lengths around the ring: wrong", 0, bad);
-	expect("received", 2000, n);
+	expect("the ring was gone around", 1, a->tail > 4 * VX_PUSH_MIN);
+	expect("2000 entries of all lengths, two receivers: wrong", 0, bad);
+	expect("received by the first", 2000, n_b);
+	expect("received by the second", 2000, n_c);
 }
 
 static struct vx_push *add_inject(struct side *a, const struct stat *st, uint64_t node, unsigned op)
@@ -365,7 +396,7 @@ static void inject_always(struct side *a, const char *dir)
 
 int main(int argc, char **argv)
 {
-	struct side a, b;
+	struct side a, b, c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_side(&a, 0);
@@ -374,12 +405,13 @@ int main(int argc, char **argv)
 	if (argc == 3)
 		return test_inject(&a, argv[2]);
 	open_side(&b, 1u << VX_UOP_GRAPH_EDGE_CREATE);
+	open_side(&c, 1u << VX_UOP_GRAPH_NODE_CREATE | 1u << VX_UOP_VECTOR_CREATE);
 	test_results(&a);
-	test_received(&a, &b);
+	test_received(&a, &b, VX_UOP_GRAPH_EDGE_CREATE);
+	test_received(&a, &c, VX_UOP_GRAPH_NODE_CREATE);
 	test_lies(&a);
-	while (vx_reader_next(&b.reader, &(struct vx_item){ 0 }) != VX_ITEM_NONE)
-		;
-	vx_reader_release(&b.reader);
-	test_wrap(&a, &b);
+	empty(&b);
+	empty(&c);
+	test_wrap(&a, &b, &c);
 	return failed;
 }

@@ -23,7 +23,6 @@ mount_it 0
 kmod_push inject /tmp/mount || failed=1
 unmount_it
 
-# A super block that goes while events are injected: the kernel's log tells whether that went well.
 # A file system that goes while events are injected: the kernel's log tells whether that went well.
 mount_it 1
 kmod_push inject-always /tmp/mount &

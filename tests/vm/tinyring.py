@@ -10,6 +10,9 @@ from session import Vexfsd, check, check_equal, finish
 COUNT = 5000
 
 os.makedirs("/tmp/paused")
+with open("/tmp/paused/file", "wb") as file:
+    file.write(b"x")
+READ_FROM = os.open("/tmp/paused/file", os.O_RDONLY)
 daemon = Vexfsd("--watch", "/tmp/paused", "--ops", "DirCreate,DirDelete,FileRename,FileRead",
                 "--ring-bytes", "16K")
 os.mkdir("/tmp/paused/first")
@@ -19,18 +22,21 @@ for number in range(COUNT):
     os.mkdir("/tmp/paused/a")
     os.rename("/tmp/paused/a", "/tmp/paused/b")
     os.rmdir("/tmp/paused/b")
+    os.pread(READ_FROM, 1, 0)
 os.kill(daemon.pid, signal.SIGCONT)
 daemon.sync()
 os.mkdir("/tmp/paused/last")
 daemon.sync()
 
-truth = {"DirCreate": COUNT + 2, "FileRename": COUNT, "DirDelete": COUNT}
+truth = {"DirCreate": COUNT + 2, "FileRename": COUNT, "DirDelete": COUNT,
+         "FileRead": COUNT}
 lines = daemon.lines()
 events = [line for line in lines if "gap" not in line]
 gaps = [line["gap"] for line in lines if "gap" in line]
 rows = {row["op"]: row for row in daemon.json("stats")["ops"]}
 lost = sum(gap["count"] for gap in gaps)
-check("a stopped daemon with a tiny ring loses something", lost > 0)
+check("a stopped daemon with a tiny ring loses something of both classes",
+      rows["FileRename"]["lost"] > 0 and rows["FileRead"]["lost"] > 0)
 for op, attempted in truth.items():
     row = rows[op]
     delivered = sum(1 for e in events if e["op"] == op)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -72,6 +73,23 @@ void fail(const std::string& name, const std::vector<std::string>& reasons) {
     }
 }
 
+// What came between two cases: of the one that is over only the last closing of its files.
+std::vector<std::string> stragglers(Stream& stream) {
+    stream.forget();
+    const Status collected = stream.collect();
+    std::vector<std::string> problems;
+    if (!collected) {
+        problems.push_back(collected.message());
+    }
+    for (const Event& event : stream.events()) {
+        if (event.view().op() != VX_OP_FILE_CLOSE) {
+            problems.push_back("late:   " + describe(event.view()));
+        }
+    }
+    stream.forget();
+    return problems;
+}
+
 // One case against the kernel. Returns whether it passed.
 bool run(const Case& it, const std::string& where, Stream& stream) {
     const std::string name = fmt::format("{} on {}", it.name, where);
@@ -105,6 +123,8 @@ bool run(const Case& it, const std::string& where, Stream& stream) {
             }
         }
     }
+    const auto late = stragglers(stream);
+    problems.insert(problems.end(), late.begin(), late.end());
     if (stream.lost() != 0) {
         problems.push_back(fmt::format("{} events lost", stream.lost()));
     }
@@ -116,13 +136,28 @@ bool run(const Case& it, const std::string& where, Stream& stream) {
     return true;
 }
 
+// A filter that chooses nothing is misspelt, and no success.
+int check_filters(const Arguments& arguments) {
+    int failed = 0;
+    for (const std::string& word : arguments.wanted) {
+        const auto cases = all_cases();
+        if (std::none_of(cases.begin(), cases.end(), [&](const Case& it) {
+                return std::string_view(it.name).starts_with(word);
+            })) {
+            fmt::print("not ok no case is called {}\n", word);
+            failed++;
+        }
+    }
+    return failed;
+}
+
 int run_all(const Arguments& arguments) {
+    int failed = check_filters(arguments);
     auto stream = Stream::open(arguments.where);
     if (!stream) {
         fmt::print("not ok watch {}: {}\n", arguments.where, stream.status().message());
         return 1;
     }
-    int failed = 0;
     for (const Case& it : all_cases()) {
         if (arguments.wants(it)) {
             failed += run(it, arguments.where, **stream) ? 0 : 1;
@@ -135,7 +170,7 @@ int run_all(const Arguments& arguments) {
 }
 
 int play_all(const Arguments& arguments) {
-    int failed = 0;
+    int failed = check_filters(arguments);
     for (const Case& it : all_cases()) {
         if (!arguments.wants(it)) {
             continue;

@@ -3,8 +3,9 @@
 //   Real file operations by several processes below DIRECTORY; what worked is written to TRUTH.
 // vx_load check DIRECTORY TRUTH JOURNAL
 //   Reads the journal and compares: nothing lost, numbers dense, each process did exactly what it
-//   says it did and in its order, every event possible where it stands, and in the end the tree
-//   that the events describe is the one on the disk.
+//   says it did and in its order, every event possible where it stands, the last name of each
+//   object said to be so once, and in the end the tree that the events describe is the one on the
+//   disk.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,6 +130,9 @@ int run_check(const std::string& directory, const std::string& file, const std::
           std::to_string(account.backwards));
     check("every event is possible where it stands", account.impossible == 0,
           std::to_string(account.impossible));
+    check(fmt::format("the last name's end is said exactly once of each of {} objects",
+                      model.last_links()),
+          model.last_links_wrong() == 0, std::to_string(model.last_links_wrong()));
     check("every event is whole", account.other == 0, std::to_string(account.other));
     const auto differences = model.compare_with_disk();
     check(fmt::format("the tree that the events describe is the one on the disk ({} names)",

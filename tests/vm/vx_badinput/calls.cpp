@@ -107,6 +107,8 @@ void try_calls() {
     expect("a call of another device", ENOTTY, error_of(::ioctl(fd.get(), TCGETS, nullptr)));
     expect("the right number, another type", ENOTTY,
            error_of(::ioctl(fd.get(), _IOWR('W', 0xf0, vx_query), nullptr)));
+    expect("the right number, another direction", ENOTTY,
+           error_of(::ioctl(fd.get(), _IOR('V', 0xf0, vx_query), nullptr)));
     try_pointers(fd.get());
     try_all<vx_query>("query", fd.get(), VX_IOC_QUERY, good_query,
                       {{"right", [](vx_query&) {}, 0},

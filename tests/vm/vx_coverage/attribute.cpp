@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coverage: mode and owner, also where the kernel changes them by itself.
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -37,6 +39,31 @@ void dropped_by_write(Scene& s) {
     s.want(VX_OP_FILE_CHMOD, "f", VX_F_MODE | VX_F_FORCED).by(pid, kUser, kUser);
     s.want(VX_OP_FILE_WRITE, "f").by(pid, kUser, kUser);
     s.want(VX_OP_FILE_CLOSE, "f", VX_F_WROTE).by(pid, kUser, kUser);
+}
+
+// By `write`, which another user does on the open file. Not every file system drops the bits in
+// every way: what came of it is looked at. `mode`: with the bits.
+void dropped_by(Scene& s, unsigned mode, const std::function<void(int fd, int pipe)>& write) {
+    const int fd = s.make("f", 100);
+    s.ok(::fchown(fd, kUser, kUser), "fchown");
+    s.ok(::fchmod(fd, mode), "fchmod");
+    int pipe[2] = {};
+    s.ok(::pipe2(pipe, O_CLOEXEC), "pipe");
+    s.keep(pipe[0]);
+    s.ok(::write(s.keep(pipe[1]), "abc", 3), "fill the pipe");
+    s.begin();
+    const std::uint32_t pid = s.as_user(kUser, [&] { write(fd, pipe[0]); });
+    if ((look(s.at("f")).mode & 07777U) != mode) {
+        s.want(VX_OP_FILE_CHMOD, "f", VX_F_MODE | VX_F_FORCED).by(pid, kUser, kUser);
+    }
+    s.want(VX_OP_FILE_WRITE, "f").by(pid, kUser, kUser);
+}
+
+void dropped_by_sendfile(Scene& s) {
+    dropped_by(s, 06755, [&](int fd, int) {
+        const int from = s.ok(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "open");
+        s.ok(::sendfile(fd, from, nullptr, 50), "sendfile");
+    });
 }
 
 void dropped_by_truncate(Scene& s) {
@@ -105,6 +132,32 @@ constexpr Case kCases[] = {
          s.want(VX_OP_FILE_CHMOD, "d", VX_F_MODE | VX_F_DIRECTORY);
      }},
     {"chmod/set-id dropped by a write", dropped_by_write},
+    {"chmod/set-gid dropped by a write",
+     [](Scene& s) {
+         dropped_by(s, 02755, [&](int fd, int) { s.ok(::pwrite(fd, "a", 1, 0), "write"); });
+     }},
+    {"chmod/both dropped by a write",
+     [](Scene& s) {
+         dropped_by(s, 06755, [&](int fd, int) { s.ok(::pwrite(fd, "a", 1, 0), "write"); });
+     }},
+    // A set-gid bit without that for execution meant mandatory locking, and stays.
+    {"chmod/set-gid that stays",
+     [](Scene& s) {
+         dropped_by(s, 02644, [&](int fd, int) { s.ok(::pwrite(fd, "a", 1, 0), "write"); });
+     }},
+    {"chmod/set-id dropped by fallocate",
+     [](Scene& s) {
+         dropped_by(s, 06755, [&](int fd, int) {
+             s.ok(::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 500), "fallocate");
+         });
+     }},
+    {"chmod/set-id dropped by sendfile", dropped_by_sendfile},
+    {"chmod/set-id dropped by splice",
+     [](Scene& s) {
+         dropped_by(s, 06755, [&](int fd, int pipe) {
+             s.ok(::splice(pipe, nullptr, fd, nullptr, 3, 0), "splice");
+         });
+     }},
     {"chmod/set-id dropped by truncate", dropped_by_truncate},
     {"chmod/set-id dropped by chown", dropped_by_chown},
     {"chown/chown",

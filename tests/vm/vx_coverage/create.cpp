@@ -61,6 +61,30 @@ void tmpfile(Scene& s) {
         look(s.directory());
 }
 
+// The same, by the descriptor itself.
+void tmpfile_by_descriptor(Scene& s) {
+    const int fd = s.keep(s.ok(::open(s.directory().c_str(), O_TMPFILE | O_RDWR, 0640), "open"));
+    s.begin();
+    s.ok(::linkat(fd, "", AT_FDCWD, s.at("f").c_str(), AT_EMPTY_PATH), "linkat");
+    s.want(VX_OP_FILE_CREATE, "f", VX_F_TMPFILE);
+    s.ok(::linkat(fd, "", AT_FDCWD, s.at("g").c_str(), AT_EMPTY_PATH), "linkat");
+    s.want(VX_OP_HARDLINK_CREATE, "g");
+}
+
+// With O_EXCL it can never get a name.
+void tmpfile_exclusive(Scene& s) {
+    s.begin();
+    const int fd =
+        s.ok(::open(s.directory().c_str(), O_TMPFILE | O_EXCL | O_RDWR, 0640), "O_TMPFILE");
+    const Object nameless = look(fd);
+    Want& opened = s.want(VX_OP_FILE_OPEN, "", VX_F_NO_NAME | VX_F_UNLINKED).of(nameless);
+    opened.parent = look(s.directory());
+    s.fails(::linkat(fd, "", AT_FDCWD, s.at("f").c_str(), AT_EMPTY_PATH), ENOENT, "linkat");
+    ::close(fd);
+    s.want(VX_OP_FILE_CLOSE, "", VX_F_NO_NAME | VX_F_UNLINKED | VX_F_WROTE).of(nameless).parent =
+        look(s.directory());
+}
+
 void bound_socket(Scene& s) {
     const int fd = s.keep(s.ok(::socket(AF_UNIX, SOCK_STREAM, 0), "socket"));
     sockaddr_un address{};
@@ -169,6 +193,8 @@ constexpr Case kCases[] = {
      }},
     {"create/bind socket", bound_socket},
     {"create/tmpfile and linkat", tmpfile},
+    {"create/tmpfile and linkat of the descriptor", tmpfile_by_descriptor},
+    {"create/tmpfile that gets no name", tmpfile_exclusive},
     {"create/by another thread", other_thread},
     {"create/by another user", other_user},
     {"create/that fails",

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "abi/event.h"
 #include "vm/vx_coverage/scene.hpp"
 
@@ -28,11 +30,19 @@ class Stage {
 
     [[nodiscard]] std::string path() const { return s_.at(name_); }
     void mount_tmpfs() { s_.ok(::mount("source", path().c_str(), "tmpfs", 0, nullptr), "mount"); }
-    Want& want_mount(std::string_view text, std::uint32_t flags = 0) {
-        return s_.want(VX_OP_MOUNT, name_, VX_F_DIRECTORY | flags).of(before_).text(text);
+    // `how`: the flags of mount(2).
+    Want& want_mount(std::string_view text, std::uint32_t flags = 0, std::uint64_t how = 0) {
+        return s_.want(VX_OP_MOUNT, name_, VX_F_DIRECTORY | flags)
+            .of(before_)
+            .text(text)
+            .range(how, 0);
     }
     Want& want_unmount(std::uint32_t flags = 0) {
-        return s_.want(VX_OP_UNMOUNT, name_, VX_F_DIRECTORY | flags).of(before_);
+        Want& want = s_.want(VX_OP_UNMOUNT, name_, VX_F_DIRECTORY | flags)
+                         .of(before_)
+                         .range((flags & VX_F_LAZY) != 0 ? MNT_DETACH : 0, 0);
+        want.attributes = false;
+        return want;
     }
 
   private:
@@ -45,12 +55,9 @@ void mounted(Scene& s) {
     Stage stage(s, "m");
     s.begin();
     s.ok(::mount("source", stage.path().c_str(), "tmpfs", MS_NOSUID, nullptr), "mount");
-    Want& want = stage.want_mount("tmpfs:source");
-    want.offset = MS_NOSUID;
-    want.length = 0;
+    stage.want_mount("tmpfs:source", 0, MS_NOSUID);
     s.ok(::umount(stage.path().c_str()), "umount");
-    Want& gone = stage.want_unmount();
-    gone.attributes = false;
+    stage.want_unmount();
 }
 
 void bound(Scene& s) {
@@ -58,9 +65,44 @@ void bound(Scene& s) {
     s.make_dir("d");
     s.begin();
     s.ok(::mount(s.at("d").c_str(), stage.path().c_str(), nullptr, MS_BIND, nullptr), "bind");
-    stage.want_mount(":" + s.at("d"), VX_F_BIND);
+    stage.want_mount(":" + s.at("d"), VX_F_BIND, MS_BIND);
     s.ok(::umount(stage.path().c_str()), "umount");
-    stage.want_unmount().attributes = false;
+    stage.want_unmount();
+}
+
+void bound_with_all_below(Scene& s) {
+    Stage stage(s, "m");
+    s.make_dir("d");
+    Stage below(s, "d/n");
+    below.mount_tmpfs();
+    s.begin();
+    s.ok(::mount(s.at("d").c_str(), stage.path().c_str(), nullptr, MS_BIND | MS_REC, nullptr),
+         "bind");
+    // One: what comes along below it is told by no event.
+    stage.want_mount(":" + s.at("d"), VX_F_BIND, MS_BIND | MS_REC);
+    s.ok(::umount2(stage.path().c_str(), MNT_DETACH), "umount2");
+    stage.want_unmount(VX_F_LAZY);
+    s.ok(::umount(below.path().c_str()), "umount below");
+    below.want_unmount();
+}
+
+// The disk that /scratch is on, once more.
+void block_device(Scene& s) {
+    std::string device;
+    std::string point;
+    std::string rest;
+    for (std::ifstream mounts("/proc/self/mounts"); mounts >> device >> point;) {
+        if (point == "/scratch") {
+            break;
+        }
+        std::getline(mounts, rest);
+    }
+    Stage stage(s, "m");
+    s.begin();
+    s.ok(::mount(device.c_str(), stage.path().c_str(), "ext4", MS_NODEV, nullptr), "mount");
+    stage.want_mount("ext4:" + device, 0, MS_NODEV);
+    s.ok(::umount(stage.path().c_str()), "umount");
+    stage.want_unmount();
 }
 
 void remounted(Scene& s) {
@@ -69,9 +111,9 @@ void remounted(Scene& s) {
     s.begin();
     s.ok(::mount(nullptr, stage.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr),
          "remount");
-    stage.want_mount(":", VX_F_REMOUNT);
+    stage.want_mount(":", VX_F_REMOUNT, MS_REMOUNT | MS_RDONLY);
     s.ok(::umount(stage.path().c_str()), "umount");
-    stage.want_unmount().attributes = false;
+    stage.want_unmount();
 }
 
 void moved(Scene& s) {
@@ -83,13 +125,11 @@ void moved(Scene& s) {
     from.mount_tmpfs();
     s.begin();
     s.ok(::mount(from.path().c_str(), to.path().c_str(), nullptr, MS_MOVE, nullptr), "move");
-    Want& want = to.want_mount("tmpfs:tmpfs", VX_F_MOVE);
-    want.name2.clear();
-    want.name2 = "tmpfs:tmpfs";
+    to.want_mount("tmpfs:tmpfs", VX_F_MOVE);
     s.ok(::umount(to.path().c_str()), "umount");
-    to.want_unmount().attributes = false;
+    to.want_unmount();
     s.ok(::umount2(s.directory().c_str(), MNT_DETACH), "umount of the bind mount");
-    s.want(VX_OP_UNMOUNT, "", VX_F_DIRECTORY | VX_F_LAZY).attributes = false;
+    s.want(VX_OP_UNMOUNT, "", VX_F_DIRECTORY | VX_F_LAZY).range(MNT_DETACH, 0).attributes = false;
 }
 
 void new_api(Scene& s) {
@@ -104,7 +144,7 @@ void new_api(Scene& s) {
     ::close(mnt);
     stage.want_mount("tmpfs:tmpfs");
     s.ok(::umount(stage.path().c_str()), "umount");
-    stage.want_unmount().attributes = false;
+    stage.want_unmount();
 }
 
 void new_api_bind(Scene& s) {
@@ -119,7 +159,7 @@ void new_api_bind(Scene& s) {
     Want& want = stage.want_mount("");
     want.name2 = "*";  // type and name of this file system
     s.ok(::umount(stage.path().c_str()), "umount");
-    stage.want_unmount().attributes = false;
+    stage.want_unmount();
 }
 
 void lazy(Scene& s) {
@@ -129,7 +169,44 @@ void lazy(Scene& s) {
     s.begin();
     s.fails(::umount(stage.path().c_str()), EBUSY, "umount");
     s.ok(::umount2(stage.path().c_str(), MNT_DETACH), "umount2");
-    stage.want_unmount(VX_F_LAZY).attributes = false;
+    stage.want_unmount(VX_F_LAZY);
+}
+
+// What is mounted below goes along, and is told by no event.
+void lazy_with_all_below(Scene& s) {
+    Stage stage(s, "m");
+    stage.mount_tmpfs();
+    s.make_dir("m/n");
+    s.ok(::mount("source", s.at("m/n").c_str(), "tmpfs", 0, nullptr), "mount");
+    s.begin();
+    s.fails(::umount(stage.path().c_str()), EBUSY, "umount");
+    s.ok(::umount2(stage.path().c_str(), MNT_DETACH), "umount2");
+    stage.want_unmount(VX_F_LAZY);
+}
+
+// Options changed by the new calls.
+void picked(Scene& s) {
+    Stage stage(s, "m");
+    stage.mount_tmpfs();
+    const int fs = s.keep(
+        s.ok(::fspick(AT_FDCWD, stage.path().c_str(), FSPICK_CLOEXEC), "fspick"));
+    s.begin();
+    s.ok(::fsconfig(fs, FSCONFIG_SET_FLAG, "ro", nullptr, 0), "fsconfig");
+    s.ok(::fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0), "fsconfig");
+    s.ok(::umount2(stage.path().c_str(), MNT_DETACH), "umount2");
+    stage.want_unmount(VX_F_LAZY);
+}
+
+void attributes_set(Scene& s) {
+    Stage stage(s, "m");
+    stage.mount_tmpfs();
+    struct mount_attr attributes {};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    s.begin();
+    s.ok(::mount_setattr(AT_FDCWD, stage.path().c_str(), 0, &attributes, sizeof(attributes)),
+         "mount_setattr");
+    s.ok(::umount(stage.path().c_str()), "umount");
+    stage.want_unmount();
 }
 
 void failing(Scene& s) {
@@ -142,12 +219,17 @@ void failing(Scene& s) {
 constexpr Case kCases[] = {
     {"mount/mount and umount", mounted, true},
     {"mount/bind", bound, true},
+    {"mount/bind with all below", bound_with_all_below, true},
+    {"mount/block device", block_device, true},
     {"mount/remount", remounted, true},
     {"mount/move", moved, true},
     {"mount/fsmount and move_mount", new_api, true},
     {"mount/open_tree and move_mount", new_api_bind, true},
     {"mount/lazy umount", lazy, true},
+    {"mount/lazy umount with all below", lazy_with_all_below, true},
     {"mount/that fails", failing, true},
+    {"unseen/fspick and fsconfig", picked, true},
+    {"unseen/mount_setattr", attributes_set, true},
 };
 
 }  // namespace

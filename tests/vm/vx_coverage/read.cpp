@@ -67,6 +67,16 @@ void copy_range(Scene& s) {
     s.want(VX_OP_FILE_WRITE, "g");
 }
 
+void copy_inside(Scene& s) {
+    const int fd = s.make("f", 2 * kSize);
+    off_t from = 10;
+    off_t to = kSize + 20;
+    s.begin();
+    s.ok(::copy_file_range(fd, &from, fd, &to, 1000, 0), "copy_file_range");
+    s.want(VX_OP_FILE_READ, "f");
+    s.want(VX_OP_FILE_WRITE, "f");
+}
+
 // The kernel copies it in many parts.
 void copy_much(Scene& s) {
     constexpr std::size_t kMuch = std::size_t{1} << 20U;
@@ -149,6 +159,7 @@ constexpr Case kCases[] = {
     {"read/sendfile to a socket", sendfile_socket},
     {"read/splice", splice_in},
     {"read/copy_file_range", copy_range},
+    {"read/copy_file_range within one file", copy_inside},
     {"read/copy_file_range of a megabyte", copy_much},
     {"read/after the name is gone",
      [](Scene& s) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -26,7 +27,20 @@ std::uint64_t fsid_of(const std::string& path) {
     return fsid;
 }
 
+std::uint64_t now_ns(clockid_t clock) {
+    timespec t{};
+    ::clock_gettime(clock, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(t.tv_nsec);
+}
+
 }  // namespace
+
+void Scene::begin() {
+    started_();
+    begun_ns_ = now_ns(CLOCK_MONOTONIC);
+    begun_real_ns_ = now_ns(CLOCK_REALTIME);
+}
 
 Scene::~Scene() {
     for (const int fd : fds_) {
@@ -78,6 +92,9 @@ Want& Scene::want(unsigned op, std::string_view name, std::uint32_t flags) {
     want.object = look(want.path);
     want.parent = look(parent_of(want.path));
     want.fsid = fsid_of(directory_);
+    want.from_ns = begun_ns_;
+    want.to_ns = now_ns(CLOCK_MONOTONIC);
+    want.real_ns = begun_real_ns_;
     wants_.push_back(want);
     return wants_.back();
 }

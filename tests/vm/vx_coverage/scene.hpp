@@ -45,6 +45,10 @@ struct Want {
     std::uint32_t tid = 0;   // 0: a thread that is not known (io_uring's)
     std::string comm;        // empty: not known
     bool attributes = true;  // size, mode, nlink and owner are compared too
+    // CLOCK_MONOTONIC when the case began, and when the event had happened; 0: not known
+    std::uint64_t from_ns = 0;
+    std::uint64_t to_ns = 0;
+    std::uint64_t real_ns = 0;  // CLOCK_REALTIME at from_ns
 
     Want& of(const Object& it) {
         object = it;
@@ -84,7 +88,7 @@ class Scene {
     ~Scene();
 
     // The stage stands; from here on every event counts.
-    void begin() { started_(); }
+    void begin();
 
     // An absolute path on the stage; of the stage itself when `name` is empty.
     [[nodiscard]] std::string at(std::string_view name) const;
@@ -144,6 +148,8 @@ class Scene {
     std::vector<std::string> troubles_;
     std::string skipped_;
     std::vector<int> fds_;
+    std::uint64_t begun_ns_ = 0;
+    std::uint64_t begun_real_ns_ = 0;
 };
 
 struct Case {

@@ -2,6 +2,7 @@
 // Coverage: making durable.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,6 +32,32 @@ void written_rwf(Scene& s) {
     s.begin();
     s.ok(::pwritev2(fd, &part, 1, 5, RWF_SYNC), "pwritev2");
     s.want(VX_OP_SYNC, "f").range(5, 3);
+    s.want(VX_OP_FILE_WRITE, "f");
+}
+
+// Into a file opened with O_SYNC. Each part that the kernel writes is made durable before it tells
+// of the whole.
+void sent_sync(Scene& s) {
+    const int from = s.make("f", 100);
+    s.make("g");
+    const int to = s.open("g", O_WRONLY | O_SYNC);
+    s.begin();
+    s.ok(::sendfile(to, from, nullptr, 100), "sendfile");
+    s.want(VX_OP_SYNC, "g").range(0, 100);
+    s.want(VX_OP_FILE_READ, "f");
+    s.want(VX_OP_FILE_WRITE, "g");
+}
+
+void spliced_sync(Scene& s) {
+    s.make("f");
+    const int fd = s.open("f", O_WRONLY | O_SYNC);
+    int ends[2] = {};
+    s.ok(::pipe2(ends, O_CLOEXEC), "pipe");
+    s.keep(ends[0]);
+    s.ok(::write(s.keep(ends[1]), "abc", 3), "fill the pipe");
+    s.begin();
+    s.ok(::splice(ends[0], nullptr, fd, nullptr, 3, 0), "splice");
+    s.want(VX_OP_SYNC, "f").range(0, 3);
     s.want(VX_OP_FILE_WRITE, "f");
 }
 
@@ -102,6 +129,8 @@ constexpr Case kCases[] = {
     {"sync/O_SYNC", [](Scene& s) { written_sync(s, O_SYNC, 0); }},
     {"sync/O_DSYNC", [](Scene& s) { written_sync(s, O_DSYNC, VX_F_DATASYNC); }},
     {"sync/RWF_SYNC", written_rwf},
+    {"sync/sendfile to O_SYNC", sent_sync},
+    {"sync/splice to O_SYNC", spliced_sync},
     {"sync/msync", mapped},
     {"sync/syncfs", whole_fs, true},
     {"sync/sync", everything, true},

@@ -186,6 +186,26 @@ constexpr Case kCases[] = {
          submit(s, [&](io_uring_sqe* sqe) { ::io_uring_prep_fsync(sqe, fd, 0); });
          s.want(VX_OP_SYNC, "f").range(0, 0).thread(0);
      }},
+    {"io_uring/fdatasync",
+     [](Scene& s) {
+         const int fd = s.make("f", 10);
+         s.begin();
+         submit(s, [&](io_uring_sqe* sqe) {
+             ::io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+         });
+         s.want(VX_OP_SYNC, "f", VX_F_DATASYNC).range(0, 0).thread(0);
+     }},
+    {"io_uring/write to O_SYNC",
+     [](Scene& s) {
+         s.make("f", 10);
+         const int fd = s.open("f", O_WRONLY | O_SYNC);
+         s.begin();
+         submit(s, [&](io_uring_sqe* sqe) {
+             ::io_uring_prep_write(sqe, fd, buffer.data(), 100, 5);
+         });
+         s.want(VX_OP_SYNC, "f").range(5, 100).thread(0);
+         s.want(VX_OP_FILE_WRITE, "f").thread(0);
+     }},
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ std::string Model::add(const EventView& event, bool directory) {
     if (!edges_.emplace(edge, event.event().ino).second) {
         return "the name exists already";
     }
+    names_[event.event().ino].left++;
     if (directory && !directories_.emplace(event.event().ino, edge).second) {
         return "the directory exists already";
     }
@@ -45,6 +46,7 @@ std::string Model::remove(const EventView& event) {
     std::string wrong = check_path(edge, event.path);
     edges_.erase(at);
     directories_.erase(event.event().ino);
+    unname(event.event().ino, (event.event().flags & VX_F_LAST_LINK) != 0);
     return wrong;
 }
 
@@ -66,11 +68,33 @@ std::string Model::rename(const EventView& event) {
     if (replaced != (target != edges_.end()) || (replaced && target->second != r.target_ino)) {
         return "what it replaces is not what is there";
     }
+    if (replaced) {
+        unname(r.target_ino, (e.flags & VX_F_LAST_LINK) != 0);
+    }
     edges_[to] = e.ino;
     if ((e.flags & VX_F_DIRECTORY) != 0) {
         directories_[e.ino] = to;
     }
     return check_path(to, event.path);
+}
+
+std::uint64_t Model::last_links_wrong() const {
+    std::uint64_t wrong = last_links_wrong_;
+    for (const auto& [ino, names] : names_) {
+        wrong += names.said_last;
+    }
+    return wrong;
+}
+
+void Model::unname(std::uint64_t ino, bool last) {
+    Names& names = names_[ino];
+    names.left--;
+    names.said_last += last ? 1 : 0;
+    if (names.left == 0) {
+        last_links_++;
+        last_links_wrong_ += names.said_last == 1 ? 0 : 1;
+        names_.erase(ino);
+    }
 }
 
 std::string Model::touch(const EventView& event) const {

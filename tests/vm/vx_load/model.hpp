@@ -25,6 +25,10 @@ class Model {
     // Differences to the real tree, at most a few.
     std::vector<std::string> compare_with_disk() const;
     [[nodiscard]] std::size_t size() const { return edges_.size(); }
+    // Objects that have lost their last name.
+    [[nodiscard]] std::uint64_t last_links() const { return last_links_; }
+    // Those of which this was not said exactly once, and others of which it was said.
+    [[nodiscard]] std::uint64_t last_links_wrong() const;
 
   private:
     struct Edge {
@@ -42,12 +46,21 @@ class Model {
     std::string remove(const EventView& event);
     std::string rename(const EventView& event);
     std::string touch(const EventView& event) const;
+    // A name of the object is gone; `last`: the event says that it was the last.
+    void unname(std::uint64_t ino, bool last);
     std::string check_path(const Edge& edge, std::string_view path) const;
 
     std::string root_;
     std::uint64_t root_ino_;
     std::unordered_map<Edge, std::uint64_t, EdgeHash> edges_;
     std::unordered_map<std::uint64_t, Edge> directories_;  // where each is
+    struct Names {
+        std::uint32_t left = 0;
+        std::uint32_t said_last = 0;
+    };
+    std::unordered_map<std::uint64_t, Names> names_;  // of each object
+    std::uint64_t last_links_ = 0;
+    std::uint64_t last_links_wrong_ = 0;
 };
 
 }  // namespace vexfs::vm

@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 
@@ -27,6 +29,7 @@ class Actor {
         for (std::uint64_t round = 0; done_ < operations; ++round) {
             file_life(round);
             directory_life(round);
+            read_back(round);
             for (int i = 0; i < 4; ++i) {
                 contend();
             }
@@ -68,6 +71,7 @@ class Actor {
         const std::string link = own("link", round % 64);
         const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
         must(VX_OP_FILE_CREATE, fd);
+        must(VX_OP_FILE_OPEN, fd);
         must(VX_OP_FILE_WRITE, ::write(fd, "0123456789", 10));
         must(VX_OP_FILE_WRITE, ::pwrite(fd, "abc", 3, 100));
         must(VX_OP_FILE_TRUNCATE, ::ftruncate(fd, 50));
@@ -93,6 +97,21 @@ class Actor {
         must(VX_OP_FILE_DELETE, ::unlink((b + "/node").c_str()));
         must(VX_OP_FILE_DELETE, ::unlink((b + "/symlink").c_str()));
         must(VX_OP_DIR_DELETE, ::rmdir(b.c_str()));
+    }
+
+    // What this round has kept, and the directory that it is in.
+    void read_back(std::uint64_t round) {
+        std::array<char, 4096> buffer{};
+        const int fd = ::open(own("kept", round % 64).c_str(), O_RDONLY);
+        must(VX_OP_FILE_OPEN, fd);
+        must(VX_OP_FILE_READ, ::read(fd, buffer.data(), 20));
+        must(VX_OP_FILE_READ, ::pread(fd, buffer.data(), 20, 0));
+        must(VX_OP_FILE_CLOSE, ::close(fd));
+        const int directory = ::open(own_.c_str(), O_RDONLY | O_DIRECTORY);
+        must(VX_OP_FILE_OPEN, directory);
+        must(VX_OP_DIR_READ,
+             ::syscall(SYS_getdents64, directory, buffer.data(), buffer.size()));
+        must(VX_OP_FILE_CLOSE, ::close(directory));
     }
 
     // Sixteen names, two directories, everybody.
