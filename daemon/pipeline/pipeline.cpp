@@ -133,6 +133,16 @@ const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boun
     return *reinterpret_cast<const vx_record*>(copy_.data());
 }
 
+// The way back: copy_ gets the fsid that the kernel had written.
+void Pipeline::under_mount(const EventView& view) {
+    for (const auto& [mount, backing] : mounts_) {
+        if (view.boundary == Boundary::fuse && backing == view.event().fsid) {
+            reinterpret_cast<vx_event*>(copy_.data())->fsid = mount;
+            return;
+        }
+    }
+}
+
 bool Pipeline::take_event(Source& source, const vx_record& record) {
     EventView& view = held_.view;
     view = EventView{};
@@ -153,6 +163,7 @@ bool Pipeline::take_event(Source& source, const vx_record& record) {
             follow_directories(event, record.ticket);
         }
     }
+    held_.kernel = &record;
     held_.event = true;
     return store_held();
 }
@@ -215,24 +226,35 @@ bool Pipeline::store_held() {
 
 void Pipeline::publish(const EventView& view) {
     counters_.events++;
-    counters_.score_min = view.score < counters_.score_min ? view.score : counters_.score_min;
     for (const UserOp& op : view.ops) {
         counters_.by_uop[op.op]++;
     }
     if (!view.pushed()) {
         counters_.by_op[view.op()]++;
         counters_.units[view.op()] += view.ops.size();
-        const std::uint32_t mask = view.ops.mask() & config_.pushback;
-        if (push_ != nullptr && mask != 0) {
-            const PushUnit unit{
-                .uop_mask = mask, .user_data = view.seq, .chain = view.chain, .flags = 0};
-            if (Status status = push_->add(view.event(), unit); !status) {
-                counters_.push_errors++;
-            }
-        }
     }
     for (auto& subscriber : subscribers_) {
         subscriber(view);
+    }
+    if (push_ != nullptr && !view.pushed()) {
+        push_back(view);
+    }
+}
+
+// The last that is done with an event: afterwards a copied record is the kernel's again.
+void Pipeline::push_back(const EventView& view) {
+    const UserOps ops = view.ops.only(config_.pushback);
+    if (ops.empty()) {
+        return;
+    }
+    EventView unit = view;
+    unit.ops = ops;
+    if (view.record != held_.kernel) {
+        under_mount(view);
+    }
+    const auto& kernel = *reinterpret_cast<const vx_event*>(held_.kernel);
+    if (Status status = push_->add(kernel, unit); !status) {
+        counters_.push_errors++;
     }
 }
 

@@ -35,7 +35,6 @@ struct PipelineCounters {
     std::uint64_t turns = 0;
     std::uint64_t store_errors = 0;
     std::uint64_t push_errors = 0;
-    double score_min = 1.0;           // context that survived translation: below 1.0 is a bug
     std::array<std::uint64_t, VX_OP_COUNT> by_op{};
     std::array<std::uint64_t, VX_OP_COUNT> units{};   // userspace operations that came of each
     std::array<std::uint64_t, VX_UOP_COUNT> by_uop{};
@@ -88,6 +87,7 @@ class Pipeline {
         bool event = false;
         bool gap = false;
         EventView view;
+        const vx_record* kernel = nullptr;  // of the event, as it is in the ring
         Gap lost;
     };
 
@@ -96,10 +96,12 @@ class Pipeline {
     bool take_event(Source& source, const vx_record& record);
     bool take_gap(Source& source, const vx_item& item);
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
+    void under_mount(const EventView& view);
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
     bool store_held();
     void publish(const EventView& view);
+    void push_back(const EventView& view);
     bool finish_turn();
     void get_stuck(const Status& status);
     void get_unstuck();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pushback/push_ring.hpp"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "barrier.h"
+#include "translate/context.hpp"
 
 namespace vexfs {
 
@@ -16,30 +17,26 @@ PushRing::PushRing(const Mapping& area, PushCall call)
       size_((area.size() - VX_PUSH_ENTRIES_OFF) / 2),
       call_(std::move(call)) {}
 
-Status PushRing::add(const vx_event& event, const PushUnit& unit) {
-    const auto len = static_cast<std::uint32_t>(sizeof(vx_push)) + event.rec.len;
-    if (unit.uop_mask == 0 || event.rec.op >= VX_OP_COUNT || len > size_) {
+Status PushRing::make_room(std::uint64_t bytes) {
+    return waiting_ == VX_PUSH_BATCH_MAX || tail_ + bytes - head_ > size_ ? flush() : Status();
+}
+
+Status PushRing::add(const vx_event& kernel, const EventView& event, std::uint32_t flags) {
+    const std::size_t bytes = translate::push_bytes(event.event());
+    if (event.ops.empty() || event.event().rec.op >= VX_OP_COUNT || bytes > size_) {
         return Status::error(EINVAL,
                              "push: no userspace operation, no kernel operation, or too long");
     }
-    if (waiting_ == VX_PUSH_BATCH_MAX || tail_ + len - head_ > size_) {
-        if (Status sent = flush(); !sent) {
-            return sent;
-        }
+    if (Status room = make_room(bytes); !room) {
+        return room;
     }
-    vx_push entry{};
-    entry.len = len;
-    entry.uop = static_cast<__u16>(std::countr_zero(unit.uop_mask));
-    entry.flags = unit.flags;
-    entry.uop_mask = unit.uop_mask;
-    entry.user_data = unit.user_data;
-    entry.chain = unit.chain;
     std::byte* at = entries_ + (tail_ & (size_ - 1));
-    std::memcpy(at, &entry, sizeof(entry));
-    std::memcpy(at + sizeof(entry), &event, event.rec.len);
-    tail_ += len;
-    ops_[waiting_] = event.rec.op;
-    uop_masks_[waiting_++] = unit.uop_mask;
+    translate::build_push(event, flags, at);
+    const auto& sent = *reinterpret_cast<const vx_event*>(at + sizeof(vx_push));
+    counters_.score_min = std::min(counters_.score_min, translate::context_score(kernel, sent));
+    tail_ += bytes;
+    ops_[waiting_] = event.event().rec.op;
+    uop_masks_[waiting_++] = event.ops.mask();
     return {};
 }
 

@@ -47,14 +47,17 @@ void Commands::status(const Json&, const Reply& reply) {
 
 Json Commands::stream() const {
     const PipelineCounters& c = daemon_.pipeline_->counters();
-    return {{"events", c.events},
-            {"lost", c.lost},
-            {"gaps", c.gaps},
-            {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
-            {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
-            {"no_path", c.no_path},
-            {"directories", daemon_.paths_.size()},
-            {"context_score_min", c.score_min}};
+    Json out = {{"events", c.events},
+                {"lost", c.lost},
+                {"gaps", c.gaps},
+                {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
+                {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
+                {"no_path", c.no_path},
+                {"directories", daemon_.paths_.size()}};
+    if (daemon_.push_) {  // it is measured on the way back, which only the module has
+        out["context_score_min"] = daemon_.push_->counters().score_min;
+    }
+    return out;
 }
 
 Json Commands::journal() const {

@@ -8,6 +8,7 @@
 
 #include "ring/memory_ring.hpp"
 #include "support/catch.hpp"
+#include "support/push_kernel.hpp"
 #include "support/records.hpp"
 
 using namespace vexfs;
@@ -76,7 +77,7 @@ class MemoryStore final : public journal::Store {
 class Bench {
   public:
     explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16)
-        : pipeline(store, paths, clock, {}) {
+        : pipeline(store, paths, clock, {.pushback = ~0U}) {
         auto made = MemoryRing::create({.size_m = ring_bytes, .size_d = ring_bytes}, [] {});
         REQUIRE(made.ok());
         ring = std::move(made).value();
@@ -274,4 +275,26 @@ TEST_CASE("an event of the mount names its object by the file system behind it")
     CHECK(view.event().fsid == 7);
     CHECK(view.boundary == Boundary::fuse);
     CHECK(view.path == "/mnt/f");
+}
+
+TEST_CASE("an event goes back to the kernel as it came, also one of the mount") {
+    Bench bench;
+    test::PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    bench.pipeline.set_push_ring(&ring);
+    bench.pipeline.map_mount(50, 7);
+    for (const std::uint64_t fsid : {50, 7, 9}) {
+        Record file(VX_OP_FILE_CREATE);
+        file->fsid = fsid;
+        file->ino = 11;
+        file->parent_ino = 2;
+        REQUIRE(bench.put(file));
+        bench.run();
+        REQUIRE(kernel.last_event.size() == file.record().len);
+        const auto& back = *reinterpret_cast<const vx_event*>(kernel.last_event.data());
+        CHECK(back.fsid == fsid);
+        CHECK(back.ino == 11);
+    }
+    CHECK(kernel.seen == std::vector<std::uint64_t>{1, 2, 3});
+    CHECK(ring.counters().score_min == 1.0);
 }
