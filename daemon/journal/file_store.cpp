@@ -154,12 +154,14 @@ Status FileStore::recover_segment(std::uint64_t first_seq, bool* removed) {
     id_ = reader->journal();
     codec_ = std::make_unique<EntryCodec>(id_);
     segment_ = std::move(fd);
+    segment_first_seq_ = first_seq;
     if (reader->header().boot_id == boot_id_) {
         return {};
     }
-    // Times of another boot do not compare with those of this one.
-    return segment_end_ == sizeof(SegmentHeader) ? write_header(segment_.get(), first_seq)
-                                                 : new_segment(next_seq_);
+    // Times of another boot do not compare with those of this one. A segment that holds no number
+    // (at most gaps of none) has the name that a new one would get.
+    return next_seq_ == first_seq ? write_header(segment_.get(), first_seq)
+                                  : new_segment(next_seq_);
 }
 
 Status FileStore::write_header(int fd, std::uint64_t first_seq) {
@@ -197,6 +199,7 @@ Status FileStore::new_segment(std::uint64_t first_seq) {
         unsynced_.push_back(std::move(segment_));
     }
     segment_ = std::move(fd);
+    segment_first_seq_ = first_seq;
     segment_end_ = sizeof(SegmentHeader);
     ++stats_.segments;
     return {};
@@ -253,7 +256,7 @@ Status FileStore::flush() {
     if (batch_used_ == 0) {
         return {};
     }
-    if (segment_end_ > sizeof(SegmentHeader) &&
+    if (batch_first_seq_ > segment_first_seq_ &&
         segment_end_ + batch_used_ > config_.segment_bytes) {
         if (Status status = new_segment(batch_first_seq_); !status) {
             ++stats_.write_errors;

@@ -91,6 +91,7 @@ class FileStore final : public Store {
     UniqueFd directory_;
     UniqueFd lock_;
     UniqueFd segment_;
+    std::uint64_t segment_first_seq_ = 0;
     std::uint64_t segment_end_ = 0;   // bytes: where the next batch goes
     std::vector<UniqueFd> unsynced_;  // segments that are full and not yet durable
     std::unique_ptr<std::byte[]> batch_;

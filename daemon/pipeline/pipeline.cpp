@@ -99,23 +99,40 @@ bool Pipeline::take(Source& source, const vx_item& item) {
 }
 
 bool Pipeline::take_gap(Source& source, const vx_item& item) {
-    Gap& gap = held_.lost;
-    gap = Gap{};
+    Gap gap;
     gap.from = store_.next_seq();
     gap.to = gap.from + item.count - 1;
     gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
     gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     gap.reason = GapReason::ring_full;
-    scope_ = item.cls == VX_CLASS_M ? std::string("class M")
-                                    : fmt::format("class D, producer {}", item.producer);
-    gap.scope = scope_;
-    counters_.gaps++;
-    counters_.lost += item.count;
-    held_.gap = true;
-    if (on_gap_) {
-        on_gap_(gap);
-    }
+    hold_gap(gap, item.cls == VX_CLASS_M ? std::string("class M")
+                                         : fmt::format("class D, producer {}", item.producer));
     return store_held();
+}
+
+void Pipeline::hold_gap(const Gap& gap, std::string scope) {
+    scope_ = std::move(scope);
+    held_.lost = gap;
+    held_.lost.scope = scope_;
+    held_.gap = true;
+    counters_.gaps++;
+    counters_.lost += gap.count();
+    if (on_gap_) {
+        on_gap_(held_.lost);
+    }
+}
+
+void Pipeline::not_observed_until_now() {
+    if (store_.next_seq() == 1) {
+        return;
+    }
+    Gap gap;
+    gap.from = store_.next_seq();
+    gap.to = gap.from - 1;  // how much happened is not known
+    gap.mono_ns = clock_.mono_ns();
+    gap.real_ns = clock_.real_ns();
+    gap.reason = GapReason::stopped;
+    hold_gap(gap, "vexfsd was not running");
 }
 
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {

@@ -63,6 +63,11 @@ class Pipeline {
     // Called with every gap.
     void on_gap(std::function<void(const Gap&)> fn) { on_gap_ = std::move(fn); }
 
+    // What happened since the journal's last event was not observed, because no ring was kept that
+    // held it: a gap says so, in front of the first event of this run. Nothing in a journal without
+    // events. To be called once, when all is watched that is to be, before the first turn().
+    void not_observed_until_now();
+
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
     // stuck.
     bool turn();
@@ -95,6 +100,7 @@ class Pipeline {
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record);
     bool take_gap(Source& source, const vx_item& item);
+    void hold_gap(const Gap& gap, std::string scope);
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
     void under_mount(const EventView& view);
     void find_path(const vx_event& event, EventView& view);

@@ -30,6 +30,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
             return status;
         }
     }
+    // Every run has rings of its own, which were empty before it.
+    self->pipeline_->not_observed_until_now();
     return self;
 }
 

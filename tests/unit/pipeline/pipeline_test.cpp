@@ -298,3 +298,55 @@ TEST_CASE("an event goes back to the kernel as it came, also one of the mount") 
     CHECK(kernel.seen == std::vector<std::uint64_t>{1, 2, 3});
     CHECK(ring.counters().score_min == 1.0);
 }
+
+TEST_CASE("what was not observed before a run is a gap in front of its first event") {
+    Bench bench;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    unsigned told = 0;
+    Pipeline next_run(bench.store, bench.paths, bench.clock, {});
+    next_run.on_gap([&](const Gap& gap) {
+        told++;
+        CHECK(gap.reason == GapReason::stopped);
+    });
+    SECTION("at once, before anything happens") {
+        next_run.not_observed_until_now();
+        while (next_run.turn()) {
+        }
+    }
+    SECTION("as soon as it can be written") {
+        bench.store.full = true;
+        next_run.not_observed_until_now();
+        while (next_run.turn()) {
+        }
+        CHECK(bench.store.written.size() == 1);
+        bench.store.full = false;
+        next_run.retry();
+        while (next_run.turn()) {
+        }
+    }
+    REQUIRE(bench.store.written.size() == 2);
+    CHECK(bench.store.written[1].event.empty());
+    const Gap& gap = bench.store.written[1].gap;
+    CHECK(gap.reason == GapReason::stopped);
+    CHECK(gap.from == 2);
+    CHECK(gap.count() == 0);
+    CHECK(gap.real_ns == bench.clock.real_ns());
+    CHECK(told == 1);
+    CHECK(next_run.counters().gaps == 1);
+    CHECK(next_run.counters().lost == 0);
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 2));
+    bench.run();
+    REQUIRE(bench.store.written.size() == 3);
+    CHECK(bench.store.written[2].event.view().seq == 2);
+}
+
+TEST_CASE("a journal without events has nothing that could have been missed") {
+    Bench bench;
+    bench.pipeline.not_observed_until_now();
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    REQUIRE(bench.store.written.size() == 1);
+    CHECK_FALSE(bench.store.written[0].event.empty());
+    CHECK(bench.pipeline.counters().gaps == 0);
+}
