@@ -17,26 +17,45 @@ PushRing::PushRing(const Mapping& area, PushCall call)
       size_((area.size() - VX_PUSH_ENTRIES_OFF) / 2),
       call_(std::move(call)) {}
 
-Status PushRing::make_room(std::uint64_t bytes) {
-    return waiting_ == VX_PUSH_BATCH_MAX || tail_ + bytes - head_ > size_ ? flush() : Status();
-}
-
-Status PushRing::add(const vx_event& kernel, const EventView& event, std::uint32_t flags) {
+// The entry, in its place; the ring is sent first if that is not free.
+Result<vx_push*> PushRing::put(const EventView& event, std::uint32_t flags) {
     const std::size_t bytes = translate::push_bytes(event.event());
     if (event.ops.empty() || event.event().rec.op >= VX_OP_COUNT || bytes > size_) {
         return Status::error(EINVAL,
                              "push: no userspace operation, no kernel operation, or too long");
     }
-    if (Status room = make_room(bytes); !room) {
-        return room;
+    if (waiting_ == VX_PUSH_BATCH_MAX || tail_ + bytes - head_ > size_) {
+        if (Status sent = flush(); !sent) {
+            return sent;
+        }
     }
     std::byte* at = entries_ + (tail_ & (size_ - 1));
     translate::build_push(event, flags, at);
-    const auto& sent = *reinterpret_cast<const vx_event*>(at + sizeof(vx_push));
-    counters_.score_min = std::min(counters_.score_min, translate::context_score(kernel, sent));
     tail_ += bytes;
-    ops_[waiting_] = event.event().rec.op;
-    uop_masks_[waiting_++] = event.ops.mask();
+    entries_waiting_[waiting_++] = {event.event().rec.op, (flags & VX_PUSH_F_INJECT) != 0,
+                                    event.ops.mask()};
+    return reinterpret_cast<vx_push*>(at);
+}
+
+Status PushRing::add(const vx_event& kernel, const EventView& event, std::uint32_t flags) {
+    const Result<vx_push*> entry = put(event, flags);
+    if (!entry) {
+        return entry.status();
+    }
+    const auto& sent = *reinterpret_cast<const vx_event*>(*entry + 1);
+    counters_.score_min = std::min(counters_.score_min, translate::context_score(kernel, sent));
+    return {};
+}
+
+Status PushRing::inject(const EventView& event, const InjectPlace& place) {
+    const Result<vx_push*> entry = put(event, VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT);
+    if (!entry) {
+        return entry.status();
+    }
+    (*entry)->inject_fsid = place.dev;
+    (*entry)->inject_node = place.directory;
+    (*entry)->inject_ino = place.directory_ino;
+    (*entry)->inject_object = place.object;
     return {};
 }
 
@@ -68,21 +87,28 @@ Status PushRing::flush() {
 void PushRing::collect(std::uint32_t handled) {
     handled = handled < waiting_ ? handled : waiting_;
     for (std::uint32_t i = 0; i < handled; i++) {
-        const vx_push_result& result = results_[(handled_ + i) % VX_PUSH_RESULTS];
-        if (result.result == 0) {
-            counters_.pushed++;
-            counters_.by_op[ops_[i]]++;
-            for (std::uint32_t mask = uop_masks_[i]; mask != 0; mask &= mask - 1) {
-                counters_.by_uop[static_cast<unsigned>(std::countr_zero(mask))]++;
-            }
-            counters_.receivers += result.receivers;
-        } else {
-            counters_.failed++;
-            counters_.last_error = -result.result;
-        }
+        count(entries_waiting_[i], results_[(handled_ + i) % VX_PUSH_RESULTS]);
     }
     handled_ += handled;
     waiting_ -= handled;
+}
+
+void PushRing::count(const Waiting& entry, const vx_push_result& result) {
+    if (entry.injects && (result.result == 0 || result.result == -ENOENT)) {
+        (result.result == 0 ? counters_.injected : counters_.unwatched)++;
+        return;
+    }
+    if (result.result != 0) {
+        counters_.failed++;
+        counters_.last_error = -result.result;
+        return;
+    }
+    counters_.pushed++;
+    counters_.by_op[entry.op]++;
+    for (std::uint32_t mask = entry.uop_mask; mask != 0; mask &= mask - 1) {
+        counters_.by_uop[static_cast<unsigned>(std::countr_zero(mask))]++;
+    }
+    counters_.receivers += result.receivers;
 }
 
 // Takes back what the kernel did not handle; it is counted as failed.

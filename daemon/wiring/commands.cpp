@@ -89,10 +89,18 @@ Json Commands::pushback() const {
 
 Json Commands::fuse() const {
     const fuse::MountStats s = daemon_.mount_->stats();
-    return {{"mountpoint", daemon_.mount_->mountpoint()}, {"source", daemon_.options_.source},
-            {"nodes", s.nodes}, {"open_files", s.open_files},
-            {"events", s.events}, {"invalidations_sent", s.inval_sent},
-            {"invalidation_overflows", s.inval_overflows}};
+    Json out = {{"mountpoint", daemon_.mount_->mountpoint()},
+                {"source", daemon_.options_.source},
+                {"nodes", s.nodes},
+                {"open_files", s.open_files},
+                {"events", s.events},
+                {"invalidations_sent", s.inval_sent},
+                {"invalidation_overflows", s.inval_overflows}};
+    if (daemon_.injector_) {
+        out["injected"] = daemon_.push_->counters().injected;
+        out["injections_dropped"] = daemon_.injector_->dropped();
+    }
+    return out;
 }
 
 Json Commands::watches() const {
@@ -163,8 +171,8 @@ void Commands::sync(const Json& request, const Reply& reply) {
             reply.fail(status, "`vexctl status` says what is wrong");
             return;
         }
-        reply.done(
-            {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
+        const Cursor cursor{daemon_.store_->id(), daemon_.store_->durable_seq()};
+        daemon_.when_applied([reply, cursor] { reply.done({{"cursor", cursor.text()}}); });
     });
     const std::uint64_t timeout_ms = request.value("timeout_ms", std::uint64_t{0});
     if (timeout_ms == 0) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PushKernel: the kernel's side of a push ring, played. Reads the entries out of the mapping, checks
-// and keeps them, and answers.
+// PushKernel: the kernel's side of a push ring, played. Reads the entries out of the mapping,
+// checks them, and answers.
 #pragma once
 
 #include <unistd.h>

@@ -151,3 +151,28 @@ TEST_CASE("the score falls by the share of a field that the event has lost, and 
     CHECK(ring.counters().score_min > 1.0 - 1.5 * lost);
     CHECK(ring.counters().score_min < 1.0 - 0.5 * lost);
 }
+
+TEST_CASE("an injection says where, and is no operation on its way back") {
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    const Record record(VX_OP_FILE_CREATE);
+    const InjectPlace place{.dev = 9, .directory = 10, .directory_ino = 11, .object = 12};
+    REQUIRE(ring.inject(event_of(record, 1), place).ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(kernel.last.flags == (VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT));
+    CHECK(kernel.last.inject_fsid == 9);
+    CHECK(kernel.last.inject_node == 10);
+    CHECK(kernel.last.inject_ino == 11);
+    CHECK(kernel.last.inject_object == 12);
+    CHECK(ring.counters().injected == 1);
+    CHECK(ring.counters().pushed == 0);
+    CHECK(ring.counters().by_op[VX_OP_FILE_CREATE] == 0);
+    kernel.bad = 2;  // where nobody can be watching
+    REQUIRE(ring.inject(event_of(record, 2), place).ok());
+    REQUIRE(add(ring, record, event_of(record, 3)).ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(kernel.last.inject_node == 0);
+    CHECK(ring.counters().unwatched == 1);
+    CHECK(ring.counters().failed == 0);
+    CHECK(ring.counters().pushed == 1);
+}
