@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Injected fsnotify events. The contract is in inject.h. */
-#include <linux/dcache.h>
 #include <linux/hash.h>
 #include <linux/magic.h>
 
@@ -36,34 +35,29 @@ static void name_event(u32 mask, struct inode *dir, const char *name, u32 len, u
 	fsnotify(mask, dir, FSNOTIFY_EVENT_INODE, dir, &q, NULL, cookie);
 }
 
-/* A change of an object: told to who watches it or its directory. */
-static int object_event(u32 mask, struct inode *dir, const char *name, u32 len)
-{
-	struct dentry *parent = d_find_any_alias(dir), *child;
-	struct qstr q = as_string(name, len);
+/*
+ * Stands for an object that is not cached, so that nobody watches it: of this argument fsnotify
+ * looks at nothing but the marks, and there are none.
+ */
+static struct inode nobody;
 
-	if (!parent)
-		return -ENOENT;
-	child = d_hash_and_lookup(parent, &q);
-	dput(parent);
-	if (IS_ERR_OR_NULL(child))
-		return -ENOENT;
-	if (d_is_negative(child)) {
-		dput(child);
-		return -ENOENT;
-	}
-	fsnotify(mask | FS_EVENT_ON_CHILD, d_inode(child), FSNOTIFY_EVENT_INODE, dir, &q,
-		 d_inode(child), 0);
-	dput(child);
-	return 0;
+/* A change of an object: told to who watches it or its directory. */
+static void object_event(u32 mask, struct inode *dir, struct inode *object, const char *name,
+			 u32 len)
+{
+	const struct qstr q = as_string(name, len);
+
+	fsnotify(mask | FS_EVENT_ON_CHILD, object ?: dir, FSNOTIFY_EVENT_INODE, dir, &q,
+		 object ?: &nobody, 0);
 }
 
 /*
  * A rename inside one directory raises both halves. Between two, the entry is pushed once for each
  * directory; which half it is says the inode number. What joins the halves is computed from the
- * record, so that it is the same.
+ * record, so that it is the same. Who watches the object itself is told by the entry that names it.
  */
-static void rename_event(u32 mask, struct inode *dir, const struct vx_event *e)
+static void rename_event(u32 mask, struct inode *dir, struct inode *object,
+			 const struct vx_event *e)
 {
 	const struct vx_rename *r = vx_event_rename_const(e);
 	const u32 cookie = hash_64(e->ino ^ e->rec.ticket ^ e->rec.mono_ns, 31) | 1;
@@ -74,9 +68,11 @@ static void rename_event(u32 mask, struct inode *dir, const struct vx_event *e)
 		name_event(mask | FS_MOVED_FROM, dir, vx_event_name2(e), e->name2_len, cookie);
 	if (within || dir->i_ino != r->old_parent_ino)
 		name_event(mask | FS_MOVED_TO, dir, vx_event_name(e), e->name_len, cookie);
+	if (object)
+		fsnotify(mask | FS_MOVE_SELF, object, FSNOTIFY_EVENT_INODE, NULL, NULL, object, 0);
 }
 
-static int raise(struct inode *dir, const struct vx_event *e)
+static int raise(struct inode *dir, struct inode *object, const struct vx_event *e)
 {
 	const u32 mask = S_ISDIR(e->mode) || (e->flags & VX_F_DIRECTORY) ? FS_ISDIR : 0;
 
@@ -98,36 +94,48 @@ static int raise(struct inode *dir, const struct vx_event *e)
 			return -EINVAL;
 		if (e->name2_len > NAME_MAX)
 			return -ENAMETOOLONG;
-		rename_event(mask, dir, e);
+		rename_event(mask, dir, object, e);
 		return 0;
 	case VX_OP_FILE_WRITE:
 	case VX_OP_FILE_TRUNCATE:
-		return object_event(mask | FS_MODIFY, dir, vx_event_name(e), e->name_len);
+		object_event(mask | FS_MODIFY, dir, object, vx_event_name(e), e->name_len);
+		return 0;
 	case VX_OP_FILE_CHMOD:
 	case VX_OP_FILE_CHOWN:
-		return object_event(mask | FS_ATTRIB, dir, vx_event_name(e), e->name_len);
+		object_event(mask | FS_ATTRIB, dir, object, vx_event_name(e), e->name_len);
+		return 0;
 	}
 	return -EOPNOTSUPP;
 }
 
+static struct inode *cached(struct super_block *sb, u64 node, u64 ino)
+{
+	return node ? ilookup5(sb, node, is_ino, &ino) : NULL;
+}
+
+/*
+ * The caller holds an active reference of @sb. Nothing here asks the FUSE server for anything: what
+ * is not cached is not looked up.
+ */
 static int inject_at(struct super_block *sb, const struct vx_push *e, const struct vx_event *event)
 {
-	u64 ino = e->inject_ino;
-	struct inode *dir;
+	struct inode *dir, *object;
 	int err;
 
 	if (sb->s_magic != FUSE_SUPER_MAGIC)
 		return -EOPNOTSUPP;
-	dir = ilookup5(sb, e->inject_node, is_ino, &ino);
+	dir = cached(sb, e->inject_node, e->inject_ino);
 	if (!dir)
 		return -ENOENT;
 	err = -ENOTDIR;
 	if (S_ISDIR(dir->i_mode)) {
+		object = cached(sb, e->inject_object, event->ino);
 		mutex_lock(&lock);
 		WRITE_ONCE(vx_injecting, current);
-		err = raise(dir, event);
+		err = raise(dir, object, event);
 		WRITE_ONCE(vx_injecting, NULL);
 		mutex_unlock(&lock);
+		iput(object);
 	}
 	iput(dir);
 	return err;

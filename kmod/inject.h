@@ -13,9 +13,8 @@
 
 /*
  * Raises the fsnotify event that @event stands for in directory inject_* of a FUSE super block that
- * @ch watches. 0; -ENOENT when @ch does not watch it, or the directory (or, for a change of an
- * object, the object) is not cached, and so cannot be watched by anybody; -EOPNOTSUPP when it is no
- * FUSE, or the operation has no fsnotify event.
+ * @ch watches. 0; -ENOENT when @ch does not watch it, or the directory is not cached, and so cannot
+ * be watched by anybody; -EOPNOTSUPP when it is no FUSE, or the operation has no fsnotify event.
  */
 int vx_inject(struct vx_channel *ch, const struct vx_push *e, const struct vx_event *event);
 

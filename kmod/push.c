@@ -54,9 +54,9 @@ static int check(const struct vx_push *e, const struct vx_event *event)
 		return -EPROTO;
 	if (e->uop_mask >> VX_UOP_COUNT || !((e->uop_mask >> e->uop) & 1))
 		return -EINVAL;
-	if ((e->flags & ~VX_PUSH_F_ALL) || e->reserved16 || e->reserved64 || e->expect)
+	if ((e->flags & ~VX_PUSH_F_ALL) || e->reserved16 || e->expect)
 		return -EINVAL;
-	if (!inject && (e->inject_fsid || e->inject_node || e->inject_ino))
+	if (!inject && (e->inject_fsid || e->inject_node || e->inject_ino || e->inject_object))
 		return -EINVAL;
 	if (event->rec.len != e->len - sizeof(*e))
 		return -EBADMSG;
@@ -111,10 +111,13 @@ static u32 emit(struct vx_channel *ch, const struct vx_push *e, const struct vx_
 	return receivers;
 }
 
+/* An entry that only injects is no operation on its way back: that one has an entry of its own. */
 static void count(struct vx_pusher *p, const struct vx_push *e, const struct vx_event *event)
 {
 	unsigned int uop;
 
+	if (e->flags == (VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT))
+		return;
 	p->by_op[event->rec.op]++;
 	for (uop = 0; uop < VX_UOP_COUNT; uop++)
 		p->by_uop[uop] += (e->uop_mask >> uop) & 1;

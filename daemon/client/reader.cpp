@@ -67,7 +67,8 @@ Status Reader::Impl::start() {
     return seek(0);
 }
 
-// Goes behind `seq`, to the segment that can have the next number.
+// Goes behind `seq`, to the segment that has it: a gap of no numbers may follow it there, although
+// the next number is in another.
 Status Reader::Impl::seek(std::uint64_t seq) {
     const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
     if (!segments) {
@@ -76,7 +77,7 @@ Status Reader::Impl::seek(std::uint64_t seq) {
     if (segments->empty()) {
         return Status::error(ENOENT, path_ + " holds no journal: has vexfsd written one there?");
     }
-    const auto after = std::upper_bound(segments->begin(), segments->end(), seq + 1);
+    const auto after = std::upper_bound(segments->begin(), segments->end(), seq);
     const std::uint64_t first = after == segments->begin() ? *after : *(after - 1);
     if (Status status = open_segment(first); !status) {
         return status;
@@ -105,7 +106,7 @@ Status Reader::Impl::seek(std::uint64_t seq) {
                                                  "whose last event is number " +
                                                      std::to_string(reached - 1));
         }
-        if (journal::last_seq(*entry) > seq) {
+        if (journal::last_seq(*entry) > seq || entry->seq > seq) {
             return {};
         }
         reached = std::max(reached, journal::last_seq(*entry) + 1);

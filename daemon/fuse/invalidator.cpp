@@ -9,63 +9,81 @@ namespace {
 constexpr std::int64_t kAttributesOnly = -1;
 }
 
-void Invalidator::on_event(const EventView& view) {
+// A name that is dropped takes its directory's listing and attributes along.
+bool Invalidator::on_event(const EventView& view) {
     if (view.pushed() || view.boundary == Boundary::fuse) {
-        return;
+        return false;
     }
     const vx_event& e = view.event();
     if (e.fsid != fsid_ || e.error != 0) {
-        return;
+        return false;
     }
-    const ObjectId self = object(e.ino, e.gen);
-    const ObjectId parent = object(e.parent_ino, e.parent_gen);
     switch (e.rec.op) {
         case VX_OP_FILE_CREATE:
         case VX_OP_DIR_CREATE:
         case VX_OP_SYMLINK_CREATE:
         case VX_OP_HARDLINK_CREATE:
-            mount_.invalidate_entry(parent, view.name());
-            mount_.invalidate_inode(parent, 0, 0);  // its listing
-            mount_.invalidate_inode(self, kAttributesOnly, 0);
-            break;
+            on_create(e, view.name());
+            return true;
         case VX_OP_FILE_DELETE:
         case VX_OP_DIR_DELETE:
-            mount_.deleted_entry(parent, self, view.name());
-            mount_.invalidate_inode(parent, 0, 0);
-            mount_.invalidate_inode(self, kAttributesOnly, 0);
-            break;
+            on_delete(e, view.name());
+            return true;
         case VX_OP_FILE_RENAME:
             on_rename(e, view.name(), view.name2());
-            break;
+            return true;
         case VX_OP_FILE_WRITE:
         case VX_OP_FILE_TRUNCATE:
-            mount_.invalidate_inode(self, 0, 0);
-            break;
+            mount_.invalidate_inode(object(e.ino, e.gen), 0, 0);
+            return true;
         case VX_OP_FILE_CLOSE:
             if ((e.flags & VX_F_WROTE) != 0) {
-                mount_.invalidate_inode(self, 0, 0);  // stores through a mapping are no FileWrite
+                // Stores through a mapping are no FileWrite.
+                mount_.invalidate_inode(object(e.ino, e.gen), 0, 0);
             }
-            break;
+            return false;
         case VX_OP_FILE_CHMOD:
         case VX_OP_FILE_CHOWN:
-            mount_.invalidate_inode(self, kAttributesOnly, 0);
-            break;
+            mount_.invalidate_inode(object(e.ino, e.gen), kAttributesOnly, 0);
+            return true;
         default:
-            break;
+            return false;
+    }
+}
+
+// Only an object that was there before can be known: one more name of it, or its first.
+void Invalidator::on_create(const vx_event& e, std::string_view name) {
+    mount_.invalidate_entry(object(e.parent_ino, e.parent_gen), name);
+    if (e.rec.op == VX_OP_HARDLINK_CREATE || (e.flags & VX_F_TMPFILE) != 0) {
+        mount_.invalidate_inode(object(e.ino, e.gen), kAttributesOnly, 0);
+    }
+}
+
+// To the kernel a deleted child is gone for good: not one that has other names.
+void Invalidator::on_delete(const vx_event& e, std::string_view name) {
+    const ObjectId self = object(e.ino, e.gen);
+    const ObjectId parent = object(e.parent_ino, e.parent_gen);
+    if (e.rec.op == VX_OP_DIR_DELETE || (e.flags & VX_F_LAST_LINK) != 0) {
+        mount_.deleted_entry(parent, self, name);
+    } else {
+        mount_.invalidate_entry(parent, name);
+        mount_.invalidate_inode(self, kAttributesOnly, 0);
     }
 }
 
 void Invalidator::on_rename(const vx_event& e, std::string_view name, std::string_view old_name) {
     const vx_rename* rename = vx_event_rename_const(&e);
     const ObjectId parent = object(e.parent_ino, e.parent_gen);
-    const ObjectId old_parent = object(rename->old_parent_ino, rename->old_parent_gen);
-    mount_.invalidate_entry(old_parent, old_name);
-    mount_.invalidate_entry(parent, name);
-    mount_.invalidate_inode(old_parent, 0, 0);
-    mount_.invalidate_inode(parent, 0, 0);
+    const ObjectId target = object(rename->target_ino, rename->target_gen);
+    mount_.invalidate_entry(object(rename->old_parent_ino, rename->old_parent_gen), old_name);
     mount_.invalidate_inode(object(e.ino, e.gen), kAttributesOnly, 0);
+    if ((e.flags & VX_F_LAST_LINK) != 0) {
+        mount_.deleted_entry(parent, target, name);
+        return;
+    }
+    mount_.invalidate_entry(parent, name);
     if ((e.flags & VX_F_REPLACED) != 0) {
-        mount_.invalidate_inode(object(rename->target_ino, rename->target_gen), kAttributesOnly, 0);
+        mount_.invalidate_inode(target, kAttributesOnly, 0);
     }
 }
 

@@ -16,12 +16,15 @@ class Invalidator {
     Invalidator(Mount& mount, std::uint64_t fsid, dev_t dev)
         : mount_(mount), fsid_(fsid), dev_(dev) {}
 
-    // Takes events of every boundary; only those from behind the mount matter.
-    void on_event(const EventView& view);
+    // Takes events of every boundary; only those from behind the mount matter. True: it was one,
+    // and the mount's caches are being told of it.
+    bool on_event(const EventView& view);
     // Something was lost: nothing that is cached can be trusted.
     void on_gap() { mount_.invalidate_all(); }
 
   private:
+    void on_create(const vx_event& e, std::string_view name);
+    void on_delete(const vx_event& e, std::string_view name);
     [[nodiscard]] ObjectId object(std::uint64_t ino, std::uint32_t gen) const {
         return {.fsid = fsid_, .ino = ino, .dev = dev_, .gen = gen};
     }

@@ -50,6 +50,19 @@ bool Mount::settle(unsigned timeout_ms) {
     return session_->notifier().settle(timeout_ms);
 }
 
+std::uint64_t Mount::asked() const {
+    return session_->notifier().asked();
+}
+std::uint64_t Mount::reached() const {
+    return session_->notifier().reached();
+}
+int Mount::reached_fd() const {
+    return session_->notifier().reached_fd();
+}
+std::uint64_t Mount::node_id(const ObjectId& object) const {
+    return session_->nodes().find(object.dev, object.ino);
+}
+
 dev_t Mount::device_of(std::uint64_t fsid) const {
     return session_->nodes().device_of(fsid);
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/status.hpp"
+#include "fuse/caches.hpp"
 #include "fuse/observation.hpp"
 
 namespace vexfs::fuse {
@@ -57,13 +58,13 @@ struct MountStats {
 
 class Session;
 
-class Mount {
+class Mount final : public Caches {
   public:
     // Mounts and serves, on threads of its own. `sink` may be null; it must outlive the mount. A
     // mount point left by a daemon that died is detached first (logged).
     static Result<std::unique_ptr<Mount>> start(const MountOptions& options, BoundarySink* sink);
 
-    ~Mount();  // stop()
+    ~Mount() override;  // stop()
     Mount(const Mount&) = delete;
     Mount& operator=(const Mount&) = delete;
 
@@ -96,6 +97,12 @@ class Mount {
     // Waits until all that was asked before has reached the kernel; false after timeout_ms. Not for
     // threads that the sink is called on.
     bool settle(unsigned timeout_ms);
+    // The same without waiting: see Caches.
+    [[nodiscard]] std::uint64_t asked() const override;
+    [[nodiscard]] std::uint64_t reached() const override;
+    // Readable (eventfd) when reached() has grown.
+    [[nodiscard]] int reached_fd() const;
+    [[nodiscard]] std::uint64_t node_id(const ObjectId& object) const override;
 
     // The device number of a file system that the mount has met, by its fsid; 0 if none.
     [[nodiscard]] dev_t device_of(std::uint64_t fsid) const;

@@ -2,6 +2,7 @@
 #include "fuse/notifier.hpp"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,7 +24,10 @@ std::int64_t end_of(std::int64_t offset, std::int64_t length) {
 }  // namespace
 
 Notifier::Notifier(NodeTable& nodes, KernelCache& cache, std::size_t limit)
-    : nodes_(nodes), cache_(cache), limit_(std::max<std::size_t>(limit, 1)) {}
+    : nodes_(nodes),
+      cache_(cache),
+      limit_(std::max<std::size_t>(limit, 1)),
+      reached_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 void Notifier::start() {
     thread_ = std::thread([this] {
@@ -69,7 +73,10 @@ void Notifier::entry(const ObjectId& parent, const ObjectId& child, std::string_
         }
         auto [it, inserted] =
             pending_.entries.try_emplace(EntryKey{parent.dev, parent.ino, std::string(name)});
-        it->second = child;
+        if (child.ino != 0) {
+            // Whoever has the name next: the kernel still knows it as that of the deleted one.
+            it->second = child;
+        }
         added(!inserted);
     }
     wake_.notify_one();
@@ -114,6 +121,16 @@ bool Notifier::settle(unsigned timeout_ms) {
     }) && done_ >= until;
 }
 
+std::uint64_t Notifier::asked() const {
+    std::lock_guard guard(lock_);
+    return accepted_;
+}
+
+std::uint64_t Notifier::reached() const {
+    std::lock_guard guard(lock_);
+    return done_;
+}
+
 Notifier::Counts Notifier::counts() const {
     std::lock_guard guard(lock_);
     Counts counts = counts_;
@@ -136,6 +153,7 @@ void Notifier::run() {
         guard.lock();
         done_ = taken;
         idle_.notify_all();
+        ::eventfd_write(reached_fd_.get(), 1);
     }
     idle_.notify_all();
 }

@@ -7,6 +7,7 @@
 // name) and by object; this thread takes the queue whole and holds nothing while it writes.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/fd.hpp"
 #include "fuse/node_table.hpp"
 #include "fuse/observation.hpp"
 
@@ -51,6 +53,11 @@ class Notifier {
     void inode(const ObjectId& object, std::int64_t offset, std::int64_t length);
     void all();
     bool settle(unsigned timeout_ms);
+    // Notes that were accepted ever; and up to which of them all have been passed on.
+    std::uint64_t asked() const;
+    std::uint64_t reached() const;
+    // An eventfd that becomes readable when reached() has grown.
+    int reached_fd() const { return reached_fd_.get(); }
     Counts counts() const;
 
   private:
@@ -81,7 +88,7 @@ class Notifier {
         std::int64_t end;
     };
     struct Batch {
-        std::unordered_map<EntryKey, ObjectId, EntryHash> entries;  // to the deleted child, or 0
+        std::unordered_map<EntryKey, ObjectId, EntryHash> entries;  // to a deleted child, or 0
         std::unordered_map<InodeKey, Range, InodeHash> inodes;
         bool everything = false;
         bool empty() const { return entries.empty() && inodes.empty() && !everything; }
@@ -105,6 +112,7 @@ class Notifier {
     Batch pending_;
     std::uint64_t accepted_ = 0;  // notes ever
     std::uint64_t done_ = 0;      // of them passed on
+    UniqueFd reached_fd_;
     bool stopping_ = false;
     Counts counts_;
     std::atomic<std::uint64_t> sent_{0};

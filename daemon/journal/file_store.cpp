@@ -157,9 +157,10 @@ Status FileStore::recover_segment(std::uint64_t first_seq, bool* removed) {
     if (reader->header().boot_id == boot_id_) {
         return {};
     }
-    // Times of another boot do not compare with those of this one.
-    return end == sizeof(SegmentHeader) ? write_header(segment_.fd.get(), first_seq)
-                                        : new_segment(next_seq_);
+    // Times of another boot do not compare with those of this one. A segment that holds no number
+    // (at most gaps of none) has the name that a new one would get.
+    return next_seq_ == first_seq ? write_header(segment_.fd.get(), first_seq)
+                                  : new_segment(next_seq_);
 }
 
 Status FileStore::write_header(int fd, std::uint64_t first_seq) {
@@ -255,7 +256,7 @@ Status FileStore::flush() {
     if (batch_used_ == 0) {
         return {};
     }
-    if (segment_.end > sizeof(SegmentHeader) &&
+    if (batch_first_seq_ > segment_.first_seq &&
         segment_.end + batch_used_ > config_.segment_bytes) {
         if (Status status = new_segment(batch_first_seq_); !status) {
             ++stats_.write_errors;

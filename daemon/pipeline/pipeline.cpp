@@ -121,25 +121,18 @@ bool Pipeline::take(Source& source, const vx_item& item) {
 bool Pipeline::take_gap(Source& source, const vx_item& item) {
     const bool numbers = item.kind == VX_ITEM_GAP || item.cls == VX_CLASS_D;
     const std::uint64_t count = numbers ? item.count : 0;
-    Gap& gap = held_.lost;
-    gap = Gap{};
+    Gap gap;
     gap.from = store_.next_seq();
     gap.to = gap.from + count - 1;
     gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
     gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     gap.reason = GapReason::ring_full;
-    scope_ = item.cls == VX_CLASS_M ? "class M" : "class D";
+    std::string scope = item.cls == VX_CLASS_M ? "class M" : "class D";
     if (item.kind == VX_ITEM_LOST) {
-        fmt::format_to(std::back_inserter(scope_), ", producer {}", item.producer);
+        fmt::format_to(std::back_inserter(scope), ", producer {}", item.producer);
         take_account(*reinterpret_cast<const vx_lost*>(item.record), gap);
     }
-    gap.scope = scope_;
-    counters_.gaps += numbers;
-    counters_.lost += count;
-    held_.gap = true;
-    if (on_gap_) {
-        on_gap_(gap);
-    }
+    hold_gap(gap, std::move(scope));
     return store_held();
 }
 
@@ -147,21 +140,9 @@ void Pipeline::note_probe_missed(std::uint64_t total) {
     if (total <= counters_.probe_missed || stuck_ || held_.event || held_.gap) {
         return;
     }
-    scope_ = fmt::format("at most {} calls", total - counters_.probe_missed);
+    const std::uint64_t missed = total - counters_.probe_missed;
     counters_.probe_missed = total;
-    counters_.gaps++;
-    Gap& gap = held_.lost;
-    gap = Gap{};
-    gap.from = store_.next_seq();
-    gap.to = gap.from - 1;
-    gap.mono_ns = clock_.mono_ns();
-    gap.real_ns = clock_.real_ns();
-    gap.reason = GapReason::probe_missed;
-    gap.scope = scope_;
-    held_.gap = true;
-    if (on_gap_) {
-        on_gap_(gap);
-    }
+    hold_gap(gap_of_none(GapReason::probe_missed), fmt::format("at most {} calls", missed));
     store_held();
 }
 
@@ -185,6 +166,37 @@ void Pipeline::take_account(const vx_lost& lost, Gap& gap) {
     }
 }
 
+// A gap whose numbers are not known.
+Gap Pipeline::gap_of_none(GapReason reason) const {
+    Gap gap;
+    gap.from = store_.next_seq();
+    gap.to = gap.from - 1;
+    gap.mono_ns = clock_.mono_ns();
+    gap.real_ns = clock_.real_ns();
+    gap.reason = reason;
+    return gap;
+}
+
+void Pipeline::hold_gap(const Gap& gap, std::string scope) {
+    scope_ = std::move(scope);
+    held_.lost = gap;
+    held_.lost.scope = scope_;
+    held_.gap = true;
+    // An account alone tells more of a gap that has been counted.
+    counters_.gaps += gap.account && gap.count() == 0 ? 0 : 1;
+    counters_.lost += gap.count();
+    if (on_gap_) {
+        on_gap_(held_.lost);
+    }
+}
+
+void Pipeline::not_observed_until_now() {
+    if (store_.next_seq() == 1) {
+        return;
+    }
+    hold_gap(gap_of_none(GapReason::stopped), "vexfsd was not running");
+}
+
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {
     if (mounts_.empty() || record.type != VX_REC_EVENT) {
         return record;
@@ -198,6 +210,16 @@ const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boun
     reinterpret_cast<vx_event*>(copy_.data())->fsid = it->second;
     boundary = Boundary::fuse;
     return *reinterpret_cast<const vx_record*>(copy_.data());
+}
+
+// The way back: copy_ gets the fsid that the kernel had written.
+void Pipeline::under_mount(const EventView& view) {
+    for (const auto& [mount, backing] : mounts_) {
+        if (view.boundary == Boundary::fuse && backing == view.event().fsid) {
+            reinterpret_cast<vx_event*>(copy_.data())->fsid = mount;
+            return;
+        }
+    }
 }
 
 bool Pipeline::take_event(Source& source, const vx_record& record) {
@@ -220,6 +242,7 @@ bool Pipeline::take_event(Source& source, const vx_record& record) {
             follow_directories(event, record.ticket);
         }
     }
+    held_.kernel = &record;
     held_.event = true;
     return store_held();
 }
@@ -282,24 +305,35 @@ bool Pipeline::store_held() {
 
 void Pipeline::publish(const EventView& view) {
     counters_.events++;
-    counters_.score_min = view.score < counters_.score_min ? view.score : counters_.score_min;
     for (const UserOp& op : view.ops) {
         counters_.by_uop[op.op]++;
     }
     if (!view.pushed()) {
         counters_.by_op[view.op()]++;
         counters_.units[view.op()] += view.ops.size();
-        const std::uint32_t mask = view.ops.mask() & config_.pushback;
-        if (push_ != nullptr && mask != 0) {
-            const PushUnit unit{
-                .uop_mask = mask, .user_data = view.seq, .chain = view.chain, .flags = 0};
-            if (Status status = push_->add(view.event(), unit); !status) {
-                counters_.push_errors++;
-            }
-        }
     }
     for (auto& subscriber : subscribers_) {
         subscriber(view);
+    }
+    if (push_ != nullptr && !view.pushed()) {
+        push_back(view);
+    }
+}
+
+// The last that is done with an event: afterwards a copied record is the kernel's again.
+void Pipeline::push_back(const EventView& view) {
+    const UserOps ops = view.ops.only(config_.pushback);
+    if (ops.empty()) {
+        return;
+    }
+    EventView unit = view;
+    unit.ops = ops;
+    if (view.record != held_.kernel) {
+        under_mount(view);
+    }
+    const auto& kernel = *reinterpret_cast<const vx_event*>(held_.kernel);
+    if (Status status = push_->add(kernel, unit); !status) {
+        counters_.push_errors++;
     }
 }
 

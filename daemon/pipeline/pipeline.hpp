@@ -37,7 +37,6 @@ struct PipelineCounters {
     std::uint64_t store_errors = 0;
     std::uint64_t push_errors = 0;
     std::uint64_t probe_missed = 0;   // calls that probes could not follow, as far as in the stream
-    double score_min = 1.0;           // context that survived translation: below 1.0 is a bug
     std::array<std::uint64_t, VX_OP_COUNT> by_op{};
     std::array<std::uint64_t, VX_OP_COUNT> units{};   // userspace operations that came of each
     std::array<std::uint64_t, VX_UOP_COUNT> by_uop{};
@@ -65,6 +64,11 @@ class Pipeline {
     void subscribe(Subscriber subscriber) { subscribers_.push_back(std::move(subscriber)); }
     // Called with every gap.
     void on_gap(std::function<void(const Gap&)> fn) { on_gap_ = std::move(fn); }
+
+    // What happened since the journal's last event was not observed, because no ring was kept that
+    // held it: a gap says so, in front of the first event of this run. Nothing in a journal without
+    // events. To be called once, when all is watched that is to be, before the first turn().
+    void not_observed_until_now();
 
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
     // stuck.
@@ -97,6 +101,7 @@ class Pipeline {
         bool event = false;
         bool gap = false;
         EventView view;
+        const vx_record* kernel = nullptr;  // of the event, as it is in the ring
         Gap lost;
     };
 
@@ -111,11 +116,15 @@ class Pipeline {
     bool take_event(Source& source, const vx_record& record);
     bool take_gap(Source& source, const vx_item& item);
     void take_account(const vx_lost& lost, Gap& gap);
+    [[nodiscard]] Gap gap_of_none(GapReason reason) const;
+    void hold_gap(const Gap& gap, std::string scope);
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
+    void under_mount(const EventView& view);
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
     bool store_held();
     void publish(const EventView& view);
+    void push_back(const EventView& view);
     bool finish_turn();
     [[nodiscard]] bool passed(const Barrier& barrier) const;
     void answer_syncs();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pushback/push_ring.hpp"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "barrier.h"
+#include "translate/context.hpp"
 
 namespace vexfs {
 
@@ -16,30 +17,45 @@ PushRing::PushRing(const Mapping& area, PushCall call)
       size_((area.size() - VX_PUSH_ENTRIES_OFF) / 2),
       call_(std::move(call)) {}
 
-Status PushRing::add(const vx_event& event, const PushUnit& unit) {
-    const auto len = static_cast<std::uint32_t>(sizeof(vx_push)) + event.rec.len;
-    if (unit.uop_mask == 0 || event.rec.op >= VX_OP_COUNT || len > size_) {
+// The entry, in its place; the ring is sent first if that is not free.
+Result<vx_push*> PushRing::put(const EventView& event, std::uint32_t flags) {
+    const std::size_t bytes = translate::push_bytes(event.event());
+    if (event.ops.empty() || event.event().rec.op >= VX_OP_COUNT || bytes > size_) {
         return Status::error(EINVAL,
                              "push: no userspace operation, no kernel operation, or too long");
     }
-    if (waiting_ == VX_PUSH_BATCH_MAX || tail_ + len - head_ > size_) {
+    if (waiting_ == VX_PUSH_BATCH_MAX || tail_ + bytes - head_ > size_) {
         if (Status sent = flush(); !sent) {
             return sent;
         }
     }
-    vx_push entry{};
-    entry.len = len;
-    entry.uop = static_cast<__u16>(std::countr_zero(unit.uop_mask));
-    entry.flags = unit.flags;
-    entry.uop_mask = unit.uop_mask;
-    entry.user_data = unit.user_data;
-    entry.chain = unit.chain;
     std::byte* at = entries_ + (tail_ & (size_ - 1));
-    std::memcpy(at, &entry, sizeof(entry));
-    std::memcpy(at + sizeof(entry), &event, event.rec.len);
-    tail_ += len;
-    ops_[waiting_] = event.rec.op;
-    uop_masks_[waiting_++] = unit.uop_mask;
+    translate::build_push(event, flags, at);
+    tail_ += bytes;
+    entries_waiting_[waiting_++] = {event.event().rec.op, (flags & VX_PUSH_F_INJECT) != 0,
+                                    event.ops.mask()};
+    return reinterpret_cast<vx_push*>(at);
+}
+
+Status PushRing::add(const vx_event& kernel, const EventView& event, std::uint32_t flags) {
+    const Result<vx_push*> entry = put(event, flags);
+    if (!entry) {
+        return entry.status();
+    }
+    const auto& sent = *reinterpret_cast<const vx_event*>(*entry + 1);
+    counters_.score_min = std::min(counters_.score_min, translate::context_score(kernel, sent));
+    return {};
+}
+
+Status PushRing::inject(const EventView& event, const InjectPlace& place) {
+    const Result<vx_push*> entry = put(event, VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT);
+    if (!entry) {
+        return entry.status();
+    }
+    (*entry)->inject_fsid = place.dev;
+    (*entry)->inject_node = place.directory;
+    (*entry)->inject_ino = place.directory_ino;
+    (*entry)->inject_object = place.object;
     return {};
 }
 
@@ -71,21 +87,28 @@ Status PushRing::flush() {
 void PushRing::collect(std::uint32_t handled) {
     handled = handled < waiting_ ? handled : waiting_;
     for (std::uint32_t i = 0; i < handled; i++) {
-        const vx_push_result& result = results_[(handled_ + i) % VX_PUSH_RESULTS];
-        if (result.result == 0) {
-            counters_.pushed++;
-            counters_.by_op[ops_[i]]++;
-            for (std::uint32_t mask = uop_masks_[i]; mask != 0; mask &= mask - 1) {
-                counters_.by_uop[static_cast<unsigned>(std::countr_zero(mask))]++;
-            }
-            counters_.receivers += result.receivers;
-        } else {
-            counters_.failed++;
-            counters_.last_error = -result.result;
-        }
+        count(entries_waiting_[i], results_[(handled_ + i) % VX_PUSH_RESULTS]);
     }
     handled_ += handled;
     waiting_ -= handled;
+}
+
+void PushRing::count(const Waiting& entry, const vx_push_result& result) {
+    if (entry.injects && (result.result == 0 || result.result == -ENOENT)) {
+        (result.result == 0 ? counters_.injected : counters_.unwatched)++;
+        return;
+    }
+    if (result.result != 0) {
+        counters_.failed++;
+        counters_.last_error = -result.result;
+        return;
+    }
+    counters_.pushed++;
+    counters_.by_op[entry.op]++;
+    for (std::uint32_t mask = entry.uop_mask; mask != 0; mask &= mask - 1) {
+        counters_.by_uop[static_cast<unsigned>(std::countr_zero(mask))]++;
+    }
+    counters_.receivers += result.receivers;
 }
 
 // Takes back what the kernel did not handle; it is counted as failed.

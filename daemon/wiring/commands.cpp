@@ -50,15 +50,17 @@ void Commands::status(const Json&, const Reply& reply) {
 
 Json Commands::stream() const {
     const PipelineCounters& c = daemon_.pipeline_->counters();
-    return {{"events", c.events},
-            {"lost", c.lost},
-            {"gaps", c.gaps},
-            {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
-            {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
-            {"probe_missed", c.probe_missed},
-            {"no_path", c.no_path},
-            {"directories", daemon_.paths_.size()},
-            {"context_score_min", c.score_min}};
+    Json out = {{"events", c.events},
+                {"lost", c.lost},
+                {"gaps", c.gaps},
+                {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
+                {"backlog_bytes", daemon_.pipeline_->backlog_bytes()},
+                {"no_path", c.no_path},
+                {"directories", daemon_.paths_.size()}};
+    if (daemon_.push_) {  // it is measured on the way back, which only the module has
+        out["context_score_min"] = daemon_.push_->counters().score_min;
+    }
+    return out;
 }
 
 Json Commands::journal() const {
@@ -71,7 +73,7 @@ Json Commands::journal() const {
                 {"bytes", s.bytes},
                 {"writes", s.writes},
                 {"write_errors", s.write_errors},
-                 {"sync_errors", s.sync_errors},
+                {"sync_errors", s.sync_errors},
                 {"segments", s.segments}});
     return out;
 }
@@ -99,6 +101,10 @@ Json Commands::fuse() const {
     out.update({{"nodes", s.nodes}, {"open_files", s.open_files},
                 {"events", s.events}, {"invalidations_sent", s.inval_sent},
                 {"invalidation_overflows", s.inval_overflows}});
+    if (daemon_.injector_) {
+        out["injected"] = daemon_.push_->counters().injected;
+        out["injections_dropped"] = daemon_.injector_->dropped();
+    }
     return out;
 }
 
@@ -185,13 +191,16 @@ void Commands::sync(const Json& request, const Reply& reply) {
     }
     daemon_.look_for_missed();
     daemon_.pipeline_->sync([this, reply, deadline](const Status& status) {
-        daemon_.loop_->cancel(*deadline);
         if (!status) {
+            daemon_.loop_->cancel(*deadline);
             reply.fail(status, "`vexctl status` says what is wrong");
             return;
         }
-        reply.done(
-            {{"cursor", Cursor{daemon_.store_->id(), daemon_.store_->durable_seq()}.text()}});
+        const Cursor cursor{daemon_.store_->id(), daemon_.store_->durable_seq()};
+        daemon_.when_applied([this, reply, cursor, deadline] {
+            daemon_.loop_->cancel(*deadline);
+            reply.done({{"cursor", cursor.text()}});
+        });
     });
 }
 

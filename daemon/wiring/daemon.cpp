@@ -35,6 +35,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
             return status;
         }
     }
+    // Every run has rings of its own, which were empty before it.
+    self->pipeline_->not_observed_until_now();
     return self;
 }
 
@@ -245,13 +247,35 @@ Status Daemon::open_watches() {
     if (!mount) {
         return mount.status();
     }
-    pipeline_->map_mount(mount->info.fsid, source->info.fsid);
-    invalidator_ =
-        std::make_unique<fuse::Invalidator>(*mount_, source->info.fsid, mount_->root().dev);
-    pipeline_->subscribe([this](const EventView& view) { invalidator_->on_event(view); });
+    return follow_behind_mount(source->info, mount->info);
+}
+
+// What changes behind the mount: its caches are told, and then who watches it.
+Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mount) {
+    const dev_t dev = mount_->root().dev;
+    pipeline_->map_mount(mount.fsid, source.fsid);
+    invalidator_ = std::make_unique<fuse::Invalidator>(*mount_, source.fsid, dev);
+    watchers_ = std::make_unique<PushWatchers>(*push_, mount.dev);
+    injector_ = std::make_unique<fuse::Injector>(*mount_, *watchers_, dev);
+    const bool injects = (channel_->features() & VX_FEATURE_INJECT) != 0;
+    pipeline_->subscribe([this, injects](const EventView& view) {
+        if (invalidator_->on_event(view) && injects) {
+            injector_->add(view);
+        }
+    });
     pipeline_->on_gap([this](const Gap&) { invalidator_->on_gap(); });
+    Result<OpId> poll = loop_->poll(mount_->reached_fd(), POLLIN, [this](int) {
+        eventfd_t ignored = 0;
+        ::eventfd_read(mount_->reached_fd(), &ignored);
+        injector_->turn();
+    });
+    caches_poll_ = poll.value_or(OpId{});
     trust_caches();
-    return {};
+    return poll.status();
+}
+
+void Daemon::when_applied(std::function<void()> done) {
+    injector_ ? injector_->settle(std::move(done)) : done();
 }
 
 Status Daemon::open_control() {
@@ -338,6 +362,7 @@ Status Daemon::stop() {
     control_.reset();
     if (mount_) {
         loop_->cancel(mount_poll_);
+        loop_->cancel(caches_poll_);
         mount_->stop();
     }
     if (watches_) {

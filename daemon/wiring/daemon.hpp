@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/clock.hpp"
 #include "config/options.hpp"
 #include "control/server.hpp"
+#include "fuse/injector.hpp"
 #include "fuse/invalidator.hpp"
 #include "fuse/mount.hpp"
 #include "fuse/ring_sink.hpp"
@@ -19,6 +21,7 @@
 #include "pushback/push_ring.hpp"
 #include "ring/channel.hpp"
 #include "sys/loop.hpp"
+#include "wiring/push_watchers.hpp"
 #include "wiring/watches.hpp"
 
 namespace vexfs {
@@ -53,6 +56,9 @@ class Daemon {
     Status open_watches();
     Status open_control();
     Status use_fuse_boundary();
+    Status follow_behind_mount(const WatchInfo& source, const WatchInfo& mount);
+    // Calls `done` when what is stored is also known to the mount's caches and watchers.
+    void when_applied(std::function<void()> done);
     void watch_mount_end();
     void trust_caches();
     void look_for_missed();
@@ -76,11 +82,14 @@ class Daemon {
     std::unique_ptr<fuse::RingSink> sink_;
     std::unique_ptr<fuse::Mount> mount_;
     std::unique_ptr<fuse::Invalidator> invalidator_;
+    std::unique_ptr<PushWatchers> watchers_;
+    std::unique_ptr<fuse::Injector> injector_;
     std::unique_ptr<Watches> watches_;
     std::unique_ptr<class Commands> commands_;
     std::unique_ptr<ControlServer> control_;
     OpId device_poll_;
     OpId mount_poll_;
+    OpId caches_poll_;
     bool caches_trusted_ = false;
     bool down_ = false;
 };

@@ -103,6 +103,16 @@ class UserOps {
         }
         return bits;
     }
+    // Those that are in a mask, in their order.
+    [[nodiscard]] UserOps only(std::uint32_t mask) const {
+        UserOps some;
+        for (const UserOp& op : *this) {
+            if ((mask >> op.op & 1U) != 0) {
+                some.push(op);
+            }
+        }
+        return some;
+    }
     friend bool operator==(const UserOps& a, const UserOps& b) {
         return std::equal(a.begin(), a.end(), b.begin(), b.end());
     }

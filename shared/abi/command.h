@@ -62,7 +62,8 @@ struct vx_push {
 	__u64 inject_fsid; /* with VX_PUSH_F_INJECT: device number of the mount's super block */
 	__u64 inject_node; /* hash of the directory's inode there: the FUSE node id */
 	__u64 inject_ino;  /* the directory's inode number there */
-	__u64 reserved64;
+	/* the FUSE node id of the event's object there; 0: it is not cached, or told elsewhere */
+	__u64 inject_object;
 };
 
 VX_SIZE(vx_push_header, 64);
@@ -77,7 +78,7 @@ VX_AT(vx_push, expect, 32);
 VX_AT(vx_push, inject_fsid, 40);
 VX_AT(vx_push, inject_node, 48);
 VX_AT(vx_push, inject_ino, 56);
-VX_AT(vx_push, reserved64, 64);
+VX_AT(vx_push, inject_object, 64);
 
 #define VX_PUSH_RESULTS_OFF ((__u64)VX_PAGE)
 #define VX_PUSH_ENTRIES_OFF (VX_PUSH_RESULTS_OFF + VX_PUSH_RESULTS * sizeof(struct vx_push_result))

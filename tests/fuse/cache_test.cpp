@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel remembers: for long while the stream is healthy, and never after it was told.
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -90,6 +92,43 @@ TEST_CASE("a deletion behind the mount reaches who watches the file") {
     inotify_event event[8];
     REQUIRE(::read(watch.get(), event, sizeof event) > 0);
     CHECK((event[0].mask & IN_DELETE_SELF) != 0);
+}
+
+TEST_CASE("a deletion reaches who watches the file although the name is used again at once") {
+    NEEDS_FUSE("delete and create");
+    Mounted m(healthy);
+    write_file(m.behind("a"), "");
+    const UniqueFd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    REQUIRE(::inotify_add_watch(watch.get(), m.at("a").c_str(), IN_DELETE_SELF) >= 0);
+    const fuse::ObjectId a = object_at(m.behind("a"));
+    ::unlink(m.behind("a").c_str());
+    write_file(m.behind("a"), "new");
+    m.mount->deleted_entry(m.mount->root(), a, "a");
+    m.mount->invalidate_entry(m.mount->root(), "a");
+    REQUIRE(m.mount->settle(kSettle_ms));
+    inotify_event event[8];
+    REQUIRE(::read(watch.get(), event, sizeof event) > 0);
+    CHECK((event[0].mask & IN_DELETE_SELF) != 0);
+    CHECK(read_file(m.at("a")) == "new");
+}
+
+TEST_CASE("how far the caches are is told by number, and a descriptor says when it grows") {
+    NEEDS_FUSE("reached");
+    Mounted m(healthy);
+    write_file(m.behind("a"), "");
+    CHECK(m.mount->node_id(object_at(m.behind("a"))) == 0);
+    REQUIRE(exists(m.at("a")));
+    CHECK(m.mount->node_id(object_at(m.behind("a"))) != 0);
+    const std::uint64_t before = m.mount->asked();
+    m.mount->invalidate_entry(m.mount->root(), "a");
+    m.mount->invalidate_inode(object_at(m.behind("a")), 0, 0);
+    CHECK(m.mount->asked() == before + 2);
+    while (m.mount->reached() < before + 2) {
+        pollfd grown{.fd = m.mount->reached_fd(), .events = POLLIN, .revents = 0};
+        REQUIRE(::poll(&grown, 1, kSettle_ms) == 1);
+        eventfd_t ignored = 0;
+        REQUIRE(::eventfd_read(m.mount->reached_fd(), &ignored) == 0);
+    }
 }
 
 TEST_CASE("losing health drops what was told for long") {

@@ -29,6 +29,10 @@ class Record {
         event().nlink = 1;
         names("name", op == VX_OP_FILE_RENAME || op == VX_OP_SYMLINK_CREATE ? "second" : "");
     }
+    // By memcpy: a copy of the words could be moved in front of the writing of the fields.
+    Record(const Record& other) { std::memcpy(words_.data(), other.words_.data(), sizeof(words_)); }
+    Record& operator=(const Record&) = delete;
+    ~Record() = default;
 
     Record& names(std::string_view name, std::string_view name2 = {}) {
         vx_event_strings(&event(), name.data(), static_cast<std::uint32_t>(name.size()),

@@ -164,6 +164,12 @@ def killed():
         numbers += range(gap["from"], gap["to"] + 1) if gap else [line["seq"]]
     check_equal("the numbers go on where they were", numbers,
                 list(range(first + 1, first + 1 + len(numbers))))
+    gaps = [line["gap"] for line in lines if "gap" in line]
+    check("what the dead daemon has missed is a gap that takes no number",
+          len(gaps) == 1 and gaps[0]["reason"] == "stopped" and gaps[0]["count"] == 0,
+          json.dumps(gaps))
+    check_equal("the gap is counted", daemon.status()["stream"]["gaps"], 1)
+    check("and nothing else says what was missed", "/tmp/watched/meanwhile" not in paths)
     verified = run("vexctl", "journal", "verify", daemon.journal)
     check("the journal is whole", verified.returncode == 0, verified.stdout + verified.stderr)
     daemon.pid = daemon.status()["daemon"]["pid"]

@@ -150,6 +150,28 @@ TEST_CASE("reader: gaps come at their place, also when the cursor stands inside 
     CHECK(reader.cursor().seq == 7);
 }
 
+TEST_CASE("reader: a gap of no numbers comes to who stands right before it, and only to him") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), 4096);
+    put(*store, 2);
+    REQUIRE(store->append(Gap{3, 2, 0, 0, GapReason::stopped, "a stop"}).ok());
+    REQUIRE(store->flush().ok());
+    // What follows is in a segment of its own or in the same one.
+    const unsigned more = GENERATE(1U, 20U);
+    put(*store, more);
+    REQUIRE(store->stats().segments == (more == 1 ? 1 : 2));
+    Reader reader = open_reader(dir.path());
+    REQUIRE(reader.seek({reader.journal(), 2}).ok());
+    CHECK(next(reader) == Item::gap);
+    CHECK(reader.gap().from == 3);
+    CHECK(reader.gap().count() == 0);
+    CHECK(reader.gap().reason == GapReason::stopped);
+    CHECK(reader.cursor().seq == 2);
+    CHECK(read_all(reader) == range(3, 2 + static_cast<long>(more)));
+    REQUIRE(reader.seek({reader.journal(), 3}).ok());
+    CHECK(read_all(reader) == range(4, 2 + static_cast<long>(more)));
+}
+
 TEST_CASE("reader: what is damaged or gone is reported as a gap and never passed over") {
     const TempDirectory dir;
     {

@@ -276,6 +276,40 @@ TEST_CASE("store: segments are named for their first number and hold a dense str
     CHECK(open_store(dir.path())->next_seq() == 201);
 }
 
+TEST_CASE("store: a segment that holds only gaps of no numbers is not written over") {
+    const TempDirectory dir;
+    put_many(*open_store(dir.path(), 4096), 30);
+    const auto stop = [](FileStore& store) {
+        const std::uint64_t seq = store.next_seq();
+        REQUIRE(store.append(Gap{seq, seq - 1, 0, 0, GapReason::stopped, {}}).ok());
+        REQUIRE(store.flush().ok());
+    };
+    // As after a boot: the last segment is of another one.
+    const auto boot = [&] {
+        std::string path;
+        for (const auto& file : std::filesystem::directory_iterator(dir.path())) {
+            if (file.path().extension() == ".vxj" && file.path().string() > path) {
+                path = file.path().string();
+            }
+        }
+        const UniqueFd fd(::open(path.c_str(), O_RDWR));
+        journal::SegmentHeader header{};
+        REQUIRE(::pread(fd.get(), &header, sizeof(header), 0) == sizeof(header));
+        header = journal::make_segment_header({header.journal}, {}, header.first_seq, 1);
+        REQUIRE(::pwrite(fd.get(), &header, sizeof(header), 0) == sizeof(header));
+    };
+    for (int boots = 0; boots < 2; ++boots) {
+        boot();
+        stop(*open_store(dir.path(), 4096));
+    }
+    auto store = open_store(dir.path(), 4096);
+    put_many(*store, 30);
+    const journal::VerifyReport report = verify(dir.path());
+    CHECK(report.problems == 0);
+    CHECK(report.gaps == 2);
+    CHECK(report.events == 60);
+}
+
 TEST_CASE("store: no room for a new segment is back-pressure too") {
     const TempDirectory dir;
     SmallDisk disk;

@@ -8,6 +8,7 @@
 
 #include "ring/memory_ring.hpp"
 #include "support/catch.hpp"
+#include "support/push_kernel.hpp"
 #include "support/records.hpp"
 
 using namespace vexfs;
@@ -76,7 +77,7 @@ class MemoryStore final : public journal::Store {
 class Bench {
   public:
     explicit Bench(std::uint64_t ring_bytes = std::uint64_t{1} << 16, unsigned batch = 4096)
-        : pipeline(store, paths, clock, {.batch = batch}) {
+        : pipeline(store, paths, clock, {.batch = batch, .pushback = ~0U}) {
         auto made = MemoryRing::create({.size_m = ring_bytes, .size_d = ring_bytes}, [] {});
         REQUIRE(made.ok());
         ring = std::move(made).value();
@@ -444,4 +445,78 @@ TEST_CASE("an event of the mount names its object by the file system behind it")
     CHECK(view.event().fsid == 7);
     CHECK(view.boundary == Boundary::fuse);
     CHECK(view.path == "/mnt/f");
+}
+
+TEST_CASE("an event goes back to the kernel as it came, also one of the mount") {
+    Bench bench;
+    test::PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    bench.pipeline.set_push_ring(&ring);
+    bench.pipeline.map_mount(50, 7);
+    for (const std::uint64_t fsid : {50, 7, 9}) {
+        Record file(VX_OP_FILE_CREATE);
+        file->fsid = fsid;
+        file->ino = 11;
+        file->parent_ino = 2;
+        REQUIRE(bench.put(file));
+        bench.run();
+        REQUIRE(kernel.last_event.size() == file.record().len);
+        const auto& back = *reinterpret_cast<const vx_event*>(kernel.last_event.data());
+        CHECK(back.fsid == fsid);
+        CHECK(back.ino == 11);
+    }
+    CHECK(kernel.seen == std::vector<std::uint64_t>{1, 2, 3});
+    CHECK(ring.counters().score_min == 1.0);
+}
+
+TEST_CASE("what was not observed before a run is a gap in front of its first event") {
+    Bench bench;
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    unsigned told = 0;
+    Pipeline next_run(bench.store, bench.paths, bench.clock, {});
+    next_run.on_gap([&](const Gap& gap) {
+        told++;
+        CHECK(gap.reason == GapReason::stopped);
+    });
+    SECTION("at once, before anything happens") {
+        next_run.not_observed_until_now();
+        while (next_run.turn()) {
+        }
+    }
+    SECTION("as soon as it can be written") {
+        bench.store.full = true;
+        next_run.not_observed_until_now();
+        while (next_run.turn()) {
+        }
+        CHECK(bench.store.written.size() == 1);
+        bench.store.full = false;
+        next_run.retry();
+        while (next_run.turn()) {
+        }
+    }
+    REQUIRE(bench.store.written.size() == 2);
+    CHECK(bench.store.written[1].event.empty());
+    const Gap& gap = bench.store.written[1].gap;
+    CHECK(gap.reason == GapReason::stopped);
+    CHECK(gap.from == 2);
+    CHECK(gap.count() == 0);
+    CHECK(gap.real_ns == bench.clock.real_ns());
+    CHECK(told == 1);
+    CHECK(next_run.counters().gaps == 1);
+    CHECK(next_run.counters().lost == 0);
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 2));
+    bench.run();
+    REQUIRE(bench.store.written.size() == 3);
+    CHECK(bench.store.written[2].event.view().seq == 2);
+}
+
+TEST_CASE("a journal without events has nothing that could have been missed") {
+    Bench bench;
+    bench.pipeline.not_observed_until_now();
+    REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
+    bench.run();
+    REQUIRE(bench.store.written.size() == 1);
+    CHECK_FALSE(bench.store.written[0].event.empty());
+    CHECK(bench.pipeline.counters().gaps == 0);
 }

@@ -6,84 +6,40 @@
 #include <cstring>
 #include <vector>
 
-#include "abi/command.h"
-#include "base/fd.hpp"
 #include "support/catch.hpp"
+#include "support/push_kernel.hpp"
 #include "support/records.hpp"
+#include "translate/context.hpp"
 
 using namespace vexfs;
+using vexfs::test::PushKernel;
 using vexfs::test::Record;
 
 namespace {
 
-constexpr std::uint64_t kSize = VX_PUSH_MIN;
-
-// The kernel's side of the mapping.
-class Kernel {
-  public:
-    Kernel() {
-        UniqueFd fd(::memfd_create("push", MFD_CLOEXEC));
-        REQUIRE(::ftruncate(fd.get(), VX_PUSH_ENTRIES_OFF + kSize) == 0);
-        auto all = Mapping::map(-1, vx_push_bytes(kSize), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-        REQUIRE(all.ok());
-        area = std::move(all).value();
-        auto* at = static_cast<std::byte*>(area.data());
-        place(at, VX_PUSH_ENTRIES_OFF + kSize, fd.get(), 0);
-        place(at + VX_PUSH_ENTRIES_OFF + kSize, kSize, fd.get(), VX_PUSH_ENTRIES_OFF);
-        header()->size = kSize;
+// What the pipeline makes of a record: number `seq`, with these operations.
+EventView event_of(const Record& record, std::uint64_t seq,
+                   const std::vector<unsigned>& uops = {VX_UOP_GRAPH_NODE_CREATE}) {
+    EventView view = record.view(seq);
+    for (const unsigned uop : uops) {
+        view.ops.push({static_cast<std::uint16_t>(uop), Subject::object, Detail::none});
     }
+    return view;
+}
 
-    Status handle(std::uint32_t entries, vx_push_call& call) {
-        calls++;
-        for (std::uint32_t i = 0; i < entries && call.handled < limit; i++) {
-            const auto* entry = reinterpret_cast<const vx_push*>(
-                static_cast<std::byte*>(area.data()) + VX_PUSH_ENTRIES_OFF + (head_ & (kSize - 1)));
-            const auto* event = reinterpret_cast<const vx_event*>(entry + 1);
-            CHECK(head_ + entry->len <= header()->tail);
-            CHECK(vx_event_check(event, entry->len - sizeof(vx_push)) == 0);
-            seen.push_back(entry->user_data);
-            const int result = entry->user_data == bad ? -ENOENT : 0;
-            results()[seen.size() - 1 & (VX_PUSH_RESULTS - 1)] = {entry->user_data, result, 1};
-            call.failed += result != 0;
-            call.handled++;
-            head_ += entry->len;
-        }
-        header()->head = head_;
-        return error == 0 ? Status() : Status::from_errno(error, "push");
-    }
-
-    vx_push_header* header() { return static_cast<vx_push_header*>(area.data()); }
-
-    Mapping area;
-    std::vector<std::uint64_t> seen;
-    std::uint64_t bad = ~0ull;
-    std::uint32_t limit = ~0u;
-    int error = 0;
-    unsigned calls = 0;
-
-  private:
-    static void place(std::byte* at, std::size_t bytes, int fd, off_t offset) {
-        REQUIRE(::mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) ==
-                at);
-    }
-    vx_push_result* results() {
-        return reinterpret_cast<vx_push_result*>(static_cast<std::byte*>(area.data()) +
-                                                 VX_PUSH_RESULTS_OFF);
-    }
-
-    std::uint64_t head_ = 0;
-};
+Status add(PushRing& ring, const Record& record, const EventView& event) {
+    return ring.add(record.event(), event);
+}
 
 }  // namespace
 
 TEST_CASE("every entry reaches the kernel once, in order, also around the end of the ring") {
-    Kernel kernel;
-    PushRing ring(kernel.area,
-                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
     Record record(VX_OP_FILE_RENAME);
     for (std::uint64_t i = 0; i < 5000; i++) {
         record.names(std::string(i % 200 + 1, 'n'), "old");
-        REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = i}).ok());
+        REQUIRE(add(ring, record, event_of(record, i)).ok());
     }
     REQUIRE(ring.flush().ok());
     REQUIRE(kernel.seen.size() == 5000);
@@ -96,13 +52,12 @@ TEST_CASE("every entry reaches the kernel once, in order, also around the end of
 }
 
 TEST_CASE("a bad entry is counted as failed and the rest proceed") {
-    Kernel kernel;
+    PushKernel kernel;
     kernel.bad = 3;
-    PushRing ring(kernel.area,
-                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    PushRing ring(kernel.area, kernel.call());
     const Record record(VX_OP_FILE_CREATE);
     for (std::uint64_t i = 0; i < 10; i++) {
-        REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = i}).ok());
+        REQUIRE(add(ring, record, event_of(record, i)).ok());
     }
     REQUIRE(ring.flush().ok());
     CHECK(ring.counters().pushed == 9);
@@ -111,37 +66,34 @@ TEST_CASE("a bad entry is counted as failed and the rest proceed") {
 }
 
 TEST_CASE("what a failing call did not handle is failed, and the ring goes on") {
-    Kernel kernel;
+    PushKernel kernel;
     kernel.limit = 4;
     kernel.error = EBADMSG;
-    PushRing ring(kernel.area,
-                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    PushRing ring(kernel.area, kernel.call());
     const Record record(VX_OP_FILE_CREATE);
     for (std::uint64_t i = 0; i < 10; i++) {
-        REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = i}).ok());
+        REQUIRE(add(ring, record, event_of(record, i)).ok());
     }
     CHECK(ring.flush().code() == EBADMSG);
     CHECK(ring.counters().pushed == 4);
     CHECK(ring.counters().failed == 6);
     kernel.limit = ~0u;
     kernel.error = 0;
-    REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = 77}).ok());
+    REQUIRE(add(ring, record, event_of(record, 77)).ok());
     REQUIRE(ring.flush().ok());
     CHECK(kernel.seen.back() == 77);
     CHECK(ring.counters().pushed == 5);
 }
 
 TEST_CASE("every userspace operation of a unit is counted once, and none of a bad entry") {
-    Kernel kernel;
+    PushKernel kernel;
     kernel.bad = 1;
-    PushRing ring(kernel.area,
-                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    PushRing ring(kernel.area, kernel.call());
     const Record record(VX_OP_FILE_CREATE);
-    const std::uint32_t unit =
-        1U << VX_UOP_GRAPH_NODE_CREATE | 1U << VX_UOP_VECTOR_INDEX_REBUILD;
-    REQUIRE(ring.add(record.event(), {.uop_mask = unit, .user_data = 0}).ok());
-    REQUIRE(ring.add(record.event(), {.uop_mask = unit, .user_data = 1}).ok());
-    REQUIRE(ring.add(record.event(), {.uop_mask = 1, .user_data = 2}).ok());
+    const std::vector<unsigned> unit = {VX_UOP_GRAPH_NODE_CREATE, VX_UOP_VECTOR_INDEX_REBUILD};
+    REQUIRE(add(ring, record, event_of(record, 0, unit)).ok());
+    REQUIRE(add(ring, record, event_of(record, 1, unit)).ok());
+    REQUIRE(add(ring, record, event_of(record, 2)).ok());
     REQUIRE(ring.flush().ok());
     CHECK(ring.counters().by_uop[VX_UOP_GRAPH_NODE_CREATE] == 2);
     CHECK(ring.counters().by_uop[VX_UOP_VECTOR_INDEX_REBUILD] == 1);
@@ -149,10 +101,78 @@ TEST_CASE("every userspace operation of a unit is counted once, and none of a ba
 }
 
 TEST_CASE("an entry without a userspace operation is refused") {
-    Kernel kernel;
-    PushRing ring(kernel.area,
-                  [&](std::uint32_t n, vx_push_call& c) { return kernel.handle(n, c); });
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
     const Record record(VX_OP_FILE_CREATE);
-    CHECK(ring.add(record.event(), {.uop_mask = 0}).code() == EINVAL);
+    CHECK(add(ring, record, event_of(record, 1, {})).code() == EINVAL);
     CHECK(ring.waiting() == 0);
+}
+
+TEST_CASE("an entry is named for the operation that stands for the kernel's own") {
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    const Record link(VX_OP_HARDLINK_CREATE);
+    // The one with the lowest number stands for FileCreate.
+    REQUIRE(add(ring, link, event_of(link, 1, {VX_UOP_GRAPH_NODE_CREATE, VX_UOP_GRAPH_EDGE_CREATE}))
+                .ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(kernel.last.uop == VX_UOP_GRAPH_EDGE_CREATE);
+    CHECK(kernel.last.uop_mask ==
+          (1U << VX_UOP_GRAPH_NODE_CREATE | 1U << VX_UOP_GRAPH_EDGE_CREATE));
+    CHECK(kernel.last.user_data == 1);
+}
+
+TEST_CASE("an entry that keeps every field of the kernel's record scores 1") {
+    const std::uint64_t seed = test::seed();
+    INFO("VEXFS_SEED=" << seed);
+    test::RandomRecords random(seed);
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    for (unsigned i = 0; i < 4 * VX_OP_COUNT; i++) {
+        const Record record = random.make(i % VX_OP_COUNT);
+        REQUIRE(add(ring, record, event_of(record, i)).ok());
+        REQUIRE(ring.flush().ok());
+        REQUIRE(kernel.last_event.size() == record.record().len);
+        REQUIRE(std::memcmp(kernel.last_event.data(), &record.record(), record.record().len) == 0);
+    }
+    CHECK(ring.counters().score_min == 1.0);
+}
+
+TEST_CASE("the score falls by the share of a field that the event has lost, and stays there") {
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    const Record record(VX_OP_FILE_CREATE);
+    Record poorer = record;
+    poorer->owner_gid = 7;
+    REQUIRE(add(ring, record, event_of(record, 1)).ok());
+    REQUIRE(add(ring, record, event_of(poorer, 2)).ok());
+    REQUIRE(add(ring, record, event_of(record, 3)).ok());
+    const double lost = 1.0 / translate::field_count(VX_OP_FILE_CREATE);
+    CHECK(ring.counters().score_min > 1.0 - 1.5 * lost);
+    CHECK(ring.counters().score_min < 1.0 - 0.5 * lost);
+}
+
+TEST_CASE("an injection says where, and is no operation on its way back") {
+    PushKernel kernel;
+    PushRing ring(kernel.area, kernel.call());
+    const Record record(VX_OP_FILE_CREATE);
+    const InjectPlace place{.dev = 9, .directory = 10, .directory_ino = 11, .object = 12};
+    REQUIRE(ring.inject(event_of(record, 1), place).ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(kernel.last.flags == (VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT));
+    CHECK(kernel.last.inject_fsid == 9);
+    CHECK(kernel.last.inject_node == 10);
+    CHECK(kernel.last.inject_ino == 11);
+    CHECK(kernel.last.inject_object == 12);
+    CHECK(ring.counters().injected == 1);
+    CHECK(ring.counters().pushed == 0);
+    CHECK(ring.counters().by_op[VX_OP_FILE_CREATE] == 0);
+    kernel.bad = 2;  // where nobody can be watching
+    REQUIRE(ring.inject(event_of(record, 2), place).ok());
+    REQUIRE(add(ring, record, event_of(record, 3)).ok());
+    REQUIRE(ring.flush().ok());
+    CHECK(kernel.last.inject_node == 0);
+    CHECK(ring.counters().unwatched == 1);
+    CHECK(ring.counters().failed == 0);
+    CHECK(ring.counters().pushed == 1);
 }

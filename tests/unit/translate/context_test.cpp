@@ -65,7 +65,7 @@ TEST_CASE("context: the way to the kernel and back is the identity for records o
         REQUIRE(header.uop_mask == event.ops.mask());
         REQUIRE((header.uop_mask >> header.uop & 1U) == 1);
         REQUIRE(header.user_data == 1);
-        REQUIRE((header.expect | header.reserved16 | header.reserved64) == 0);
+        REQUIRE((header.expect | header.reserved16 | header.inject_object) == 0);
     }
 }
 
