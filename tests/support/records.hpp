@@ -31,7 +31,10 @@ class Record {
     }
     // By memcpy: a copy of the words could be moved in front of the writing of the fields.
     Record(const Record& other) { std::memcpy(words_.data(), other.words_.data(), sizeof(words_)); }
-    Record& operator=(const Record&) = delete;
+    Record& operator=(const Record& other) {
+        std::memmove(words_.data(), other.words_.data(), sizeof(words_));
+        return *this;
+    }
     ~Record() = default;
 
     Record& names(std::string_view name, std::string_view name2 = {}) {

@@ -179,19 +179,14 @@ def vanished_file_system():
 
 def mounted_again():
     """The same device at the same place: another life, which the watch does not see."""
-    subprocess.run(["truncate", "-s", "16M", "/run/image"], check=True)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "/run/image"], check=True)
-    loop = run("losetup", "--find", "--show", "/run/image").stdout.strip()
-    subprocess.run(["mount", loop, "/run/fs"], check=True)
-    daemon = Vexfsd("--watch", "/run/fs", name="again")
-    subprocess.run(["umount", "/run/fs"], check=True)
-    subprocess.run(["mount", loop, "/run/fs"], check=True)
-    gone_watch(daemon, "/run/fs")
-    check_equal("it can be watched anew", daemon.ctl("watch", "add", "/run/fs").returncode, 0)
+    device = run("findmnt", "-no", "SOURCE", "/scratch").stdout.strip()
+    daemon = Vexfsd("--watch", "/scratch", name="again")
+    subprocess.run(["umount", "/scratch"], check=True)
+    subprocess.run(["mount", device, "/scratch"], check=True)
+    gone_watch(daemon, "/scratch")
+    check_equal("it can be watched anew", daemon.ctl("watch", "add", "/scratch").returncode, 0)
     check_equal("and that watch lives", daemon.json("watch", "list")["watches"][0]["state"], "live")
     daemon.stop()
-    subprocess.run(["umount", "/run/fs"], check=True)
-    subprocess.run(["losetup", "-d", loop], check=True)
 
 
 def moved_watch():
