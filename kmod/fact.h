@@ -46,7 +46,7 @@ struct vx_fact {
 	struct inode *dir;
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
-	/* what follows is set (FileRename: the next, copy and the last five), or not there at all */
+	/* what follows is set (FileRename: elsewhere, copy and the last five), or not there */
 	bool more;
 	bool elsewhere;               /* not in the watched file system but in that with fsid */
 	u64 fsid;                     /* may be 0: in none */

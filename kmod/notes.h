@@ -4,9 +4,10 @@
  * hashed by task.
  *
  * Nobody takes a note back when a call fails or a probe is stopped, so notes are left behind. They
- * do no harm: a note is found only by its task and one of its two keys, a new note of the task about
- * a key takes the place of the old, and where a bucket is full the oldest goes. What a note points to
- * must be held by the caller of the function that wrote it for as long as somebody can ask for it.
+ * do no harm: a note is found only by its task and one of its two keys, a new note of the task
+ * about a key takes the place of the old, and where a bucket is full the oldest goes. What a note
+ * points to must be held by the caller of the function that wrote it for as long as somebody can
+ * ask for it.
  */
 #ifndef VEXFS_NOTES_H
 #define VEXFS_NOTES_H

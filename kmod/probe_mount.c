@@ -237,7 +237,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->mounted = path->mnt->mnt_sb;
 	if (!at)
 		at = path->mnt->mnt_root;
-	/* Somebody else may have unmounted it since the path was looked up, and removed the place. */
+	/* Somebody else may have unmounted it in the meantime, and removed the place. */
 	inode = d_inode_rcu(at);
 	if (!inode)
 		return 1;

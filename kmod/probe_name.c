@@ -5,9 +5,9 @@
  * vfs_symlink() remember it, and the fsnotify hook that follows in the same task takes it.
  *
  * Each channel's hook reads the note, so it stays; the next call of the task about the same dentry
- * replaces it. What a note points to is held by the caller of vfs_rename() or vfs_symlink() until it
- * returns, and the hooks run before. Nobody else raises these hooks in a directory that has the inode
- * operation: so a note that is found is this call's.
+ * replaces it. What a note points to is held by the caller of vfs_rename() or vfs_symlink() until
+ * it returns, and the hooks run before. Nobody else raises these hooks in a directory that has the
+ * inode operation: so a note that is found is this call's.
  */
 #include <linux/fsnotify_backend.h>
 #include <linux/sched.h>

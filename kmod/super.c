@@ -135,8 +135,8 @@ static int nudge(struct vx_super *s)
 	mutex_lock(&nudge_lock);
 	fsnotify_init_mark(mark, nudge_group);
 	/*
-	 * An event that no super block has, so that the masks are added up when the mark comes: when
-	 * it goes, somebody who waits for a permission may still hold it.
+	 * An event that no super block has, so that the masks are added up when the mark comes:
+	 * when it goes, somebody who waits for a permission may still hold it.
 	 */
 	mark->mask = FS_Q_OVERFLOW;
 	err = vx_add_sb_mark(mark, s->sb);
