@@ -114,7 +114,8 @@ static int event_ok(const struct vx_record *r, __u32 len)
 	const struct vx_event *e = (const struct vx_event *)r;
 
 	return len >= sizeof(*e) && r->op < VX_OP_COUNT && e->name_len <= VX_NAME_MAX &&
-	       e->name2_len <= VX_NAME2_MAX && vx_event_len(r->op, e->name_len, e->name2_len) <= len;
+	       e->name2_len <= VX_NAME2_MAX &&
+	       vx_event_len(r->op, e->name_len, e->name2_len) <= len;
 }
 
 /* The same of a pushed operation, and the event in it. */

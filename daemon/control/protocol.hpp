@@ -7,8 +7,8 @@
 //     {"ok":false,"error":"what went wrong","hint":"what to do about it"}    ("hint" may be
 //     missing)
 // Lines without "ok" come before it and are parts of a streamed answer. Requests on one connection
-// are answered one after the other, in their order. A path that is not UTF-8 has its bytes in base64
-// beside it, "path_b64" beside "path", in requests and in answers (bytes_json.hpp).
+// are answered one after the other, in their order. A path that is not UTF-8 has its bytes in
+// base64 beside it, "path_b64" beside "path", in requests and in answers (bytes_json.hpp).
 #pragma once
 
 #include <cstddef>

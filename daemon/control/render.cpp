@@ -115,7 +115,8 @@ class Renderer {
         std::vector<std::string> names;
         for (const Json& row : rows) {
             for (const auto& [name, value] : row.items()) {
-                if (!for_programs(name) && std::find(names.begin(), names.end(), name) == names.end()) {
+                if (!for_programs(name) &&
+                    std::find(names.begin(), names.end(), name) == names.end()) {
                     names.push_back(name);
                 }
             }

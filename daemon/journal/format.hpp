@@ -8,8 +8,8 @@
 //   event   EntryHeader, the kernel's record, userspace operations (4 bytes each), path, old path,
 //           zero bytes up to a multiple of 8
 //   gap     EntryHeader, GapBody, lost operations (8 bytes each), directories (24 bytes each),
-//           scope (path_len bytes), the directories' paths one after the other (old_path_len bytes),
-//           zero bytes up to a multiple of 8
+//           scope (path_len bytes), the directories' paths one after the other (old_path_len
+//           bytes), zero bytes up to a multiple of 8
 //
 // All numbers are in the machine's byte order (`byte_order` says which that was). An entry's
 // checksum is CRC32C over the journal id, its `len`, and its bytes from `seq` to its end: an entry

@@ -235,7 +235,8 @@ struct DirtyDirectory {
     std::uint64_t fsid = 0;
     std::uint64_t ino = 0;
     std::uint32_t gen = 0;
-    std::string_view path;  // raw bytes, absolute, as it was when the loss was read; empty: not known
+    // raw bytes, absolute, as it was when the loss was read; empty: not known
+    std::string_view path;
 };
 
 // A loss, at its place in the stream: the numbers from ... to were given to what is not here.

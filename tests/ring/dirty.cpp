@@ -108,7 +108,8 @@ class Work {
             run.complete = false;
             return;
         }
-        const unsigned n = op == VX_OP_SYNC || op == VX_OP_USER ? 0 : op == VX_OP_FILE_RENAME ? 2 : 1;
+        const bool nowhere = op == VX_OP_SYNC || op == VX_OP_USER;
+        const unsigned n = nowhere ? 0 : op == VX_OP_FILE_RENAME ? 2 : 1;
         vx_dirty dirs[2] = {};
         for (unsigned i = 0; i < n; i++) {
             const Dir d = choose();

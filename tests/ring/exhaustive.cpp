@@ -3,7 +3,7 @@
 // nothing is lost without an account, the order is right, and the numbers are dense, whatever is
 // interleaved with what. A step is what the protocol lets others see: begin (ticket taken, nothing
 // published), commit, read one, release, write out a loss, go to sleep (until there is anything,
-// until there are two records). A reader that sleeps has been woken when there is what it waits for.
+// until there are two records). A sleeping reader has been woken when there is what it waits for.
 // VEXFS_EXHAUSTIVE_DEPTH sets the number of steps (default 7; each further one takes about eight
 // times as long).
 #include <cstdlib>

@@ -17,7 +17,9 @@ namespace {
 
 // Two of these and the room for a VX_REC_LOST fill a sub-ring of a page.
 constexpr std::uint32_t kLen = 1112;
-constexpr unsigned kLooks = 4 * 2;  // of one snapshot: limit, busy, head, visible of two producers
+// Of two snapshots: limit, busy, head, visible of two producers. Two, because the tickets are read
+// before the looks: what begins during the first snapshot is half done for the second.
+constexpr unsigned kLooks = 2 * 4 * 2;
 constexpr unsigned kAttempts = 2;
 constexpr std::uint64_t kFirstMark = 100;  // of the attempts; what fills the ring has smaller ones
 

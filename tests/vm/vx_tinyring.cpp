@@ -152,7 +152,9 @@ void check_directories(TinyRing& ring, const std::string& directory, unsigned wi
             mine.insert(st.st_ino);
             const bool lost = account.in_directory[st.st_ino] < operations_in(width, rounds, i);
             lost_in += lost ? 1 : 0;
-            all = all && (!lost || named.count(st.st_ino) == 1 || account.overflowed.count(cpu) != 0);
+            const bool told =
+                named.count(st.st_ino) == 1 || account.overflowed.count(cpu) == 1;
+            all = all && (!lost || told);
         }
         for (const std::uint64_t ino : named) {
             known = known && mine.count(ino) == 1;

@@ -91,8 +91,8 @@ TEST_CASE("text: the account of a loss says what and in how many directories") {
     std::string out;
     route::append_text(gap, {}, out);
     CHECK(out ==
-          "              ---- lost: ring_full, class M, producer 1: DirCreate 3, FileRename 2; in 2 "
-          "directories ----\n");
+          "              ---- lost: ring_full, class M, producer 1: DirCreate 3, FileRename 2; "
+          "in 2 directories ----\n");
     gap.dirty.clear();
     gap.dirty_overflow = true;
     out.clear();
