@@ -6,9 +6,7 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
-import threading
 
 from session import Vexfsd, check, check_equal, finish, run, wait_for
 
@@ -274,33 +272,6 @@ def full_disk(ring_bytes, count, lossless):
     subprocess.run(["umount", "/run/small"], check=True)
 
 
-def missed_probes():
-    """More calls at once than the kernel's probes follow: they wait in a mount that is stopped."""
-    os.makedirs("/tmp/behind")
-    os.makedirs("/tmp/slow")
-    slow = Vexfsd("--no-kmod", "--source", "/tmp/behind", "/tmp/slow", name="slow")
-    daemon = Vexfsd("--watch", "/tmp/slow", name="missed")
-    file = os.open("/tmp/slow/file", os.O_CREAT | os.O_RDWR)
-    check_equal("no call is missed before", daemon.json("stats")["probe_missed"], 0)
-    os.kill(slow.pid, signal.SIGSTOP)
-    calls = [threading.Thread(target=os.fsync, args=(file,)) for _ in range(400)]
-    for call in calls:
-        call.start()
-    seen = wait_for(lambda: daemon.json("stats")["probe_missed"] > 0)
-    os.kill(slow.pid, signal.SIGCONT)
-    for call in calls:
-        call.join()
-    os.close(file)
-    check("calls that the probes could not follow are counted", seen)
-    daemon.sync()
-    gaps = [line["gap"] for line in daemon.lines() if "gap" in line]
-    check("and are a gap in the stream", gaps and all(
-        (gap["reason"], gap["count"]) == ("probe_missed", 0) for gap in gaps), str(gaps))
-    check_equal("status counts them as well", daemon.status()["stream"]["probe_missed"],
-                daemon.json("stats")["probe_missed"])
-    check("both daemons end", daemon.stop() and slow.stop())
-
-
 def steady_load():
     """Names come and go without a pause: neither a barrier nor the end waits for one."""
     os.makedirs("/tmp/steady")
@@ -327,7 +298,6 @@ vanished_file_system()
 mounted_again()
 moved_watch()
 vanished_source()
-missed_probes()
 steady_load()
 full_disk("2M", 6000, True)
 full_disk("16K", 6000, False)
