@@ -209,6 +209,7 @@ def vanished_source():
     daemon = Vexfsd("--source", "/tmp/source", "/tmp/mount", name="source")
     check("the mount shows the source", os.listdir("/tmp/mount") == ["directory"])
     shutil.rmtree("/tmp/source")
+    daemon.sync()  # the mount's caches know of it
     errors = []
     for act in (lambda: os.mkdir("/tmp/mount/new"), lambda: os.listdir("/tmp/mount/directory"),
                 lambda: open("/tmp/mount/file", "w").close()):
