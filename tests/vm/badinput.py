@@ -237,7 +237,7 @@ def full_disk(ring_bytes, count, lossless):
     watched = f"/tmp/{name}"
     os.makedirs(watched)
     os.makedirs("/run/small", exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", "/run/small"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", "/run/small"], check=True)
     daemon = Vexfsd("--watch", watched, "--ring-bytes", ring_bytes, name=name,
                     journal="/run/small/journal")
     make_names(watched, count)

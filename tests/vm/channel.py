@@ -20,6 +20,7 @@ FLAGS = ["directory", "exec", "wrote", "replaced", "exchange", "tmpfile", "unlin
          "remount", "move", "special", "resync", "pushed", "no_name", "open_trunc"]
 
 _PAGE = 4096
+_PRODUCER = 2048  # bytes of struct vx_producer
 _RECORD = struct.Struct("<IHHQQQ")
 _EVENT = struct.Struct("<QQQIIQQQIiIIIIIIIIIHH16s")
 _RENAME = struct.Struct("<QQIIII")
@@ -117,14 +118,14 @@ class Channel:
         for number in range(self.producers):
             for cls in range(2):
                 head = struct.unpack_from("<Q", self._ring,
-                                          _PAGE + (number * 2 + cls) * 512)[0]
+                                          _PAGE + (number * 2 + cls) * _PRODUCER)[0]
                 tail = struct.unpack_from("<Q", self._consumer, 64 + number * 64 + cls * 8)[0]
                 base = self._data_off + 2 * (number * sum(self._size) + (self._size[0] * cls))
                 yield number, cls, head, tail, base
 
     def loss_pending(self):
         """Lost attempts that no record in the ring reports yet."""
-        return sum(struct.unpack_from("<Q", self._ring, _PAGE + number * 512 + 32)[0]
+        return sum(struct.unpack_from("<Q", self._ring, _PAGE + number * _PRODUCER + 32)[0]
                    for number in range(2 * self.producers))
 
     def events(self):
