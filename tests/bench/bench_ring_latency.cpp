@@ -90,7 +90,7 @@ Transit ring(unsigned op) {
         },
         [&] {
             vx_item item;
-            while (vx_reader_next(&pair.reader, &item) != VX_ITEM_EVENT) {
+            while (vx_reader_next(&pair.reader, &item) == VX_ITEM_NONE) {
             }
             const std::uint64_t stamp = reinterpret_cast<const vx_event*>(item.record)->size;
             vx_reader_release(&pair.reader);
@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
     }
     for (unsigned run = 0; run < arguments.runs; run++) {
         Transit bare = bare_line();
-        Transit both[] = {ring(VX_OP_FILE_RENAME), ring(VX_OP_FILE_WRITE)};
+        Transit both[] = {ring(VX_OP_FILE_CHMOD), ring(VX_OP_FILE_WRITE)};
         for (std::size_t i = 0; i < rows.size(); i++) {
             const double share = quantiles[i % 3].share;
             const double value = both[i / 3].at(share);
