@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emit path. Between vx_ring_begin() and vx_ring_commit() nothing is locked, nothing sleeps,
+ * The emit path. Between vx_ring_attempt() and vx_ring_commit() nothing is locked, nothing sleeps,
  * nothing is walked; the only atomic operation of the path is the ticket.
  *
  * Where the caller holds a directory's lock, the ticket is taken under it: that makes the order of

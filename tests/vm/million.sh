@@ -17,7 +17,7 @@ failed=0
 
 # round DIRECTORY SEED
 round() {
-    local run=/run/vx-million started
+    local run=/run/vx-million started daemon
     echo "    $operations operations by $processes processes below $1"
     mkdir -p "$1"
     vexfsd --watch "$1" --ops all --journal "$run/journal" --socket "$run/socket" \
@@ -29,8 +29,9 @@ round() {
     echo "    in the journal after $((SECONDS - started)) s"
     vexctl --socket "$run/socket" stats
     vx_load check "$1" "$run/truth" "$run/journal" || failed=1
-    pkill -x vexfsd
-    while pgrep -x vexfsd >/dev/null; do sleep 0.1; done
+    daemon=$(pgrep -x vexfsd)
+    kill -TERM "$daemon"
+    tail --pid="$daemon" -f /dev/null
     rm -rf "$run"
 }
 
