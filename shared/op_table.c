@@ -2,27 +2,39 @@
 /* Look-ups in the operation table. */
 #include "op_table.h"
 
-#define VX_ROW_NAME(symbol, id, name, last) [id] = name,
-#define VX_ROW_KERNEL_OP(symbol, id, name, kernel_op) [id] = kernel_op,
+VX_STATIC_ASSERT(VX_OP_COUNT == 18, "the kernel operations are 18");
+VX_STATIC_ASSERT(VX_UOP_COUNT == 27, "the userspace operations are 27");
 
-static const char *const op_names[VX_OP_SLOTS] = {VX_KERNEL_OPS(VX_ROW_NAME)[VX_OP_USER] = "User"};
-static const char *const uop_names[VX_UOP_COUNT] = { VX_USER_OPS(VX_ROW_NAME) };
-static const __u16 uop_kernel_ops[VX_UOP_COUNT] = { VX_USER_OPS(VX_ROW_KERNEL_OP) };
-
-_Static_assert(VX_OP_COUNT == 18, "the kernel operations are 18");
-_Static_assert(VX_UOP_COUNT == 27, "the userspace operations are 27");
+#define VX_CASE_NAME(symbol, id, name, last) \
+	case id:                             \
+		return name;
 
 const char *vx_op_name(unsigned int op)
 {
-	return op < VX_OP_SLOTS ? op_names[op] : (const char *)0;
+	switch (op) {
+		VX_KERNEL_OPS(VX_CASE_NAME)
+	case VX_OP_USER:
+		return "User";
+	}
+	return (const char *)0;
 }
 
 const char *vx_uop_name(unsigned int uop)
 {
-	return uop < VX_UOP_COUNT ? uop_names[uop] : (const char *)0;
+	switch (uop) {
+		VX_USER_OPS(VX_CASE_NAME)
+	}
+	return (const char *)0;
 }
+
+#define VX_CASE_KERNEL_OP(symbol, id, name, kernel_op) \
+	case id:                                       \
+		return kernel_op;
 
 unsigned int vx_uop_kernel_op(unsigned int uop)
 {
-	return uop < VX_UOP_COUNT ? uop_kernel_ops[uop] : VX_OP_NONE;
+	switch (uop) {
+		VX_USER_OPS(VX_CASE_KERNEL_OP)
+	}
+	return VX_OP_NONE;
 }

@@ -2,6 +2,8 @@
 /* The ring, producers' side. The contract is in ring.h. */
 #include "ring.h"
 
+#include "abi/offsets.h"
+
 #ifdef __KERNEL__
 #include <linux/string.h>
 #else

@@ -3,6 +3,7 @@
 #include "ring_reader.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "abi/version.h"
 #include "record.h"
@@ -37,7 +38,10 @@ int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, voi
 	if (!geometry_ok(h, ring_bytes))
 		return -EINVAL;
 	subs = h->producers * VX_CLASSES;
-	*rd = (struct vx_reader){ .header = h, .n = h->producers, .next_seq = first_seq };
+	memset(rd, 0, sizeof(*rd));
+	rd->header = h;
+	rd->n = h->producers;
+	rd->next_seq = first_seq;
 	rd->consumer = (struct vx_consumer *)consumer;
 	rd->slots = (struct vx_consumer_slot *)(rd->consumer + 1);
 	rd->subs = (struct vx_reader_sub *)scratch;

@@ -48,7 +48,7 @@ enum vx_item_kind {
 };
 
 struct vx_item {
-	__u32 kind;         /* enum vx_item_kind */
+	enum vx_item_kind kind;
 	__u32 producer;
 	__u32 cls;
 	__u32 reserved;

@@ -66,20 +66,6 @@ struct vx_push {
 	__u64 inject_object;
 };
 
-VX_SIZE(vx_push_header, 64);
-VX_SIZE(vx_push_result, 16);
-VX_SIZE(vx_push, 72);
-VX_AT(vx_push, uop, 4);
-VX_AT(vx_push, flags, 8);
-VX_AT(vx_push, uop_mask, 12);
-VX_AT(vx_push, user_data, 16);
-VX_AT(vx_push, chain, 24);
-VX_AT(vx_push, expect, 32);
-VX_AT(vx_push, inject_fsid, 40);
-VX_AT(vx_push, inject_node, 48);
-VX_AT(vx_push, inject_ino, 56);
-VX_AT(vx_push, inject_object, 64);
-
 #define VX_PUSH_RESULTS_OFF ((__u64)VX_PAGE)
 #define VX_PUSH_ENTRIES_OFF (VX_PUSH_RESULTS_OFF + VX_PUSH_RESULTS * sizeof(struct vx_push_result))
 

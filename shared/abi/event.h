@@ -180,6 +180,4 @@ struct vx_user {
 #define VX_LOST_MAX (sizeof(struct vx_lost) + VX_DIRTY_MAX * sizeof(struct vx_dirty))
 #define VX_RECORD_MAX VX_USER_MAX
 
-#include "event_assert.h"
-
 #endif

@@ -140,17 +140,4 @@ struct vx_stats {
 #define VX_IOC_STATS _IOWR('V', 0xf6, struct vx_stats)
 #define VX_IOC_WATCH_STATE _IOWR('V', 0xf7, struct vx_watch_state)
 
-VX_STATIC_ASSERT(sizeof(struct vx_query) == 48, "vx_query changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_create) == 80, "vx_create changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_watch_add) == 80, "vx_watch_add changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_watch_remove) == 16, "vx_watch_remove changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_watch_state) == 24, "vx_watch_state changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_push_call) == 24, "vx_push_call changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_barrier) == 16, "vx_barrier changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_stats) == 56 + 8 * (5 * VX_OP_SLOTS + VX_UOP_COUNT),
-		 "vx_stats changed its size");
-VX_STATIC_ASSERT(offsetof(struct vx_create, channel) == 40, "channel moved");
-VX_STATIC_ASSERT(offsetof(struct vx_watch_add, watch) == 32, "watch moved");
-VX_STATIC_ASSERT(offsetof(struct vx_stats, seen) == 56, "seen moved");
-
 #endif

@@ -100,21 +100,6 @@ struct vx_consumer_slot {
 	__u64 pad[4];
 };
 
-VX_STATIC_ASSERT(sizeof(struct vx_ring_header) == 192, "vx_ring_header changed its size");
-VX_STATIC_ASSERT(offsetof(struct vx_ring_header, size) == 32, "size moved");
-VX_STATIC_ASSERT(offsetof(struct vx_ring_header, producer_off) == 48, "producer_off moved");
-VX_STATIC_ASSERT(offsetof(struct vx_ring_header, real_offset_ns) == 72, "real_offset_ns moved");
-VX_STATIC_ASSERT(offsetof(struct vx_ring_header, tickets) == 128, "tickets moved");
-VX_STATIC_ASSERT(sizeof(struct vx_producer) == 2048, "vx_producer changed its size");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, delivered) == 64, "delivered moved");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, lost) == 216, "lost moved");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_first_ticket) == 368, "loss_first_ticket moved");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_per_op) == 408, "loss_per_op moved");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, loss_placed) == 488, "loss_placed moved");
-VX_STATIC_ASSERT(offsetof(struct vx_producer, dirty) == 504, "dirty moved");
-VX_STATIC_ASSERT(sizeof(struct vx_consumer) == 64, "vx_consumer changed its size");
-VX_STATIC_ASSERT(sizeof(struct vx_consumer_slot) == 64, "vx_consumer_slot changed its size");
-
 /* Bytes of the consumer mapping, whole pages. */
 static inline __u64 vx_consumer_bytes(__u32 producers)
 {

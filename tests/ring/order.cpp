@@ -55,7 +55,7 @@ TEST_CASE("class D of several producers is ordered by time") {
 
 TEST_CASE("a taken ticket that is still being written is waited for, not skipped") {
     Ring ring({.producers = 2});
-    vx_slot slot;
+    vx_slot slot{};
     void* at = vx_ring_begin(ring.get(), 0, VX_OP_FILE_CREATE, 0, 0, &slot);
     REQUIRE(at != nullptr);
     REQUIRE(ring.attempt(1, VX_OP_FILE_DELETE, 2));

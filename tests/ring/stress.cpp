@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many producers on real threads against one reader. VEXFS_STRESS_RECORDS sets the number of
 // attempts of each run (default 1,000,000); VEXFS_STRESS_SEED replays a run's choices.
+#include <sched.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
@@ -40,6 +42,27 @@ struct Load {
     std::uint64_t size_m;
     std::uint64_t size_d;
     unsigned reader_pause;  // the reader spins so often after each burst
+    bool one_core = false;  // all threads share one
+};
+
+// While it lives this thread, and those that it starts, run on one core.
+class OneCore {
+  public:
+    explicit OneCore(bool wanted) {
+        ::sched_getaffinity(0, sizeof(before_), &before_);
+        if (wanted) {
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+            REQUIRE(::sched_setaffinity(0, sizeof(one), &one) == 0);
+        }
+    }
+    ~OneCore() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+    OneCore(const OneCore&) = delete;
+    OneCore& operator=(const OneCore&) = delete;
+
+  private:
+    cpu_set_t before_{};
 };
 
 class Stress {
@@ -51,6 +74,7 @@ class Stress {
           ring_({.producers = load.producers, .size_m = load.size_m, .size_d = load.size_d}) {}
 
     void run() {
+        const OneCore cores(load_.one_core);
         std::vector<std::thread> threads;
         for (unsigned p = 0; p < load_.producers; p++) {
             threads.emplace_back([this, p] { produce(p); });
@@ -199,6 +223,8 @@ TEST_CASE("many producers: order, numbers and losses are exact") {
         {.producers = 2, .size_m = VX_PAGE, .size_d = VX_PAGE, .reader_pause = 1000},
         {.producers = 8, .size_m = 1u << 16, .size_d = VX_PAGE, .reader_pause = 10},
         {.producers = 64, .size_m = 1u << 16, .size_d = 1u << 16, .reader_pause = 0},
+        {.producers = 8, .size_m = 1u << 16, .size_d = 1u << 16, .reader_pause = 0,
+         .one_core = true},
     };
     for (const Load& load : loads) {
         INFO("VEXFS_STRESS_SEED=" << seed << " replays this run's choices");
