@@ -243,6 +243,7 @@ def full_disk(ring_bytes, count, lossless):
     make_names(watched, count)
     check(f"a full disk is noticed ({ring_bytes} rings)",
           wait_for(lambda: daemon.status()["state"] == "degraded"))
+    check_equal("status ends with 3", daemon.ctl("status").returncode, 3)
     reasons = " ".join(daemon.status()["degraded"])
     check("the reason is said", os.strerror(errno.ENOSPC) in reasons, reasons)
     refused = daemon.ctl("sync", "--timeout", "2")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The smallest rings and a daemon that is stopped in the middle: what its stream says of the loss
-is what the kernel counted, and what happened."""
+is what the kernel counted, and what happened. Then a flood of reads that a running daemon cannot
+follow: it loses reads, and not one change of names."""
 
 import os
 import signal
+import subprocess
+import sys
 
 from session import Vexfsd, check, check_equal, finish
 
@@ -63,5 +66,49 @@ check_equal("the directory that is to be looked through again is the one that ch
 check("and no other", not any(gap["dirty_overflow"] for gap in accounts))
 doctor = daemon.ctl("doctor")
 check("doctor names the loss", f"{lost} events" in doctor.stdout, doctor.stdout)
+check("the daemon ends", daemon.stop())
+
+# As many readers as the guest has CPUs read until they are killed.
+FLOOD = "import os\nfile = os.open('/tmp/flood/file', os.O_RDONLY)\nwhile True: os.pread(file, 1, 0)"
+
+os.makedirs("/tmp/flood")
+with open("/tmp/flood/file", "wb") as file:
+    file.write(b"x")
+daemon = Vexfsd("--watch", "/tmp/flood", "--ops", "DirCreate,DirDelete,FileRename,FileRead",
+                "--ring-bytes", "16K", name="flood")
+readers = [subprocess.Popen([sys.executable, "-c", FLOOD]) for _ in range(os.cpu_count())]
+rounds = 0
+
+
+def reads_lost():
+    return next(row["lost"] for row in daemon.json("stats")["ops"] if row["op"] == "FileRead")
+
+
+# Behind each barrier the sub-rings of class M are empty again: they hold more than one batch.
+while rounds < 300 or (rounds < 30000 and reads_lost() == 0):
+    for number in range(rounds, rounds + 10):
+        os.mkdir(f"/tmp/flood/{number}")
+        os.rename(f"/tmp/flood/{number}", f"/tmp/flood/{number}.done")
+        os.rmdir(f"/tmp/flood/{number}.done")
+    rounds += 10
+    daemon.sync()
+for reader in readers:
+    reader.kill()
+    reader.wait()
+daemon.sync()
+rows = {row["op"]: row for row in daemon.json("stats")["ops"]}
+check("a flood of reads is more than a tiny ring and a daemon can take", rows["FileRead"]["lost"] > 0)
+check_equal("no event of class M is lost in it",
+            {op: rows[op]["lost"] for op in ("DirCreate", "FileRename", "DirDelete")},
+            {"DirCreate": 0, "FileRename": 0, "DirDelete": 0})
+lines = daemon.lines()
+check_equal("every change of names is in the stream, in its order",
+            [(e["op"], e["path"]) for e in lines if "gap" not in e and e["op"] != "FileRead"],
+            [change for n in range(rounds)
+             for change in (("DirCreate", f"/tmp/flood/{n}"),
+                            ("FileRename", f"/tmp/flood/{n}.done"),
+                            ("DirDelete", f"/tmp/flood/{n}.done"))])
+check_equal("every lost read is in a gap", sum(e["gap"]["count"] for e in lines if "gap" in e),
+            rows["FileRead"]["lost"])
 check("the daemon ends", daemon.stop())
 finish()

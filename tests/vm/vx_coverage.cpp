@@ -2,6 +2,9 @@
 // vx_coverage MOUNT_POINT [CASE...]
 //   Plays every case of the matrix on the file system mounted there and compares what the kernel
 //   says with what must come: exactly one right event each, nothing besides.
+// vx_coverage --alone MOUNT_POINT [CASE...]
+//   The same for each operation alone: watched with a mask of only this one, in every case that has
+//   it.
 // vx_coverage --play DIRECTORY [CASE...]
 //   Only plays them, below DIRECTORY, and prints what must come as JSON Lines, for a comparison
 //   with what somebody else has seen. A directory ".begin" is made where a case's stage stands, and
@@ -13,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -39,6 +43,7 @@ std::vector<Case> all_cases() {
 struct Arguments {
     std::string where;
     bool play_only = false;
+    bool alone = false;
     std::vector<std::string> wanted;
 
     [[nodiscard]] bool wants(const Case& it) const {
@@ -90,9 +95,18 @@ std::vector<std::string> stragglers(Stream& stream) {
     return problems;
 }
 
-// One case against the kernel. Returns whether it passed.
-bool run(const Case& it, const std::string& where, Stream& stream) {
-    const std::string name = fmt::format("{} on {}", it.name, where);
+// Of what must come, what has one of these operations (VX_OP_BIT()s).
+std::vector<Want> only(std::vector<Want> wants, std::uint64_t ops) {
+    std::erase_if(wants, [&](const Want& want) { return (ops & VX_OP_BIT(want.op)) == 0; });
+    return wants;
+}
+
+// One case against the kernel, whose stream has the operations `ops`. Returns whether it passed.
+bool run(const Case& it, const std::string& where, std::uint64_t ops, Stream& stream) {
+    std::string name = fmt::format("{} on {}", it.name, where);
+    if (ops != VX_OPS_ALL) {
+        name += fmt::format(", {} alone", vx_op_name(std::countr_zero(ops)));
+    }
     Status collected;
     std::vector<Event> events;
     std::vector<std::string> problems;
@@ -112,10 +126,11 @@ bool run(const Case& it, const std::string& where, Stream& stream) {
         if (!collected) {
             problems.push_back(collected.message());
         }
-        const auto differences = compare(scene.wants(), events);
+        const std::vector<Want> wants = only(scene.wants(), ops);
+        const auto differences = compare(wants, events);
         problems.insert(problems.end(), differences.begin(), differences.end());
         if (!problems.empty()) {
-            for (const Want& want : scene.wants()) {
+            for (const Want& want : wants) {
                 problems.push_back("wanted: " + describe(want));
             }
             for (const Event& event : events) {
@@ -153,18 +168,52 @@ int check_filters(const Arguments& arguments) {
 
 int run_all(const Arguments& arguments) {
     int failed = check_filters(arguments);
-    auto stream = Stream::open(arguments.where);
+    auto stream = Stream::open(arguments.where, VX_OPS_ALL);
     if (!stream) {
         fmt::print("not ok watch {}: {}\n", arguments.where, stream.status().message());
         return 1;
     }
     for (const Case& it : all_cases()) {
         if (arguments.wants(it)) {
-            failed += run(it, arguments.where, **stream) ? 0 : 1;
+            failed += run(it, arguments.where, VX_OPS_ALL, **stream) ? 0 : 1;
         }
     }
     if (arguments.wanted.empty()) {
         failed += link_race(arguments.where, **stream) ? 0 : 1;
+    }
+    return failed == 0 ? 0 : 1;
+}
+
+// The operations that a case is to raise, played where nobody watches.
+std::uint64_t ops_of(const Case& it, const std::string& where) {
+    Scene scene(make_stage(where, it.name), [] {});
+    it.play(scene);
+    std::uint64_t ops = 0;
+    for (const Want& want : scene.wants()) {
+        ops |= VX_OP_BIT(want.op);
+    }
+    return scene.skipped().empty() ? ops : 0;
+}
+
+int run_alone(const Arguments& arguments) {
+    int failed = check_filters(arguments);
+    std::vector<std::pair<Case, std::uint64_t>> cases;
+    for (const Case& it : all_cases()) {
+        if (arguments.wants(it)) {
+            cases.emplace_back(it, ops_of(it, arguments.where));
+        }
+    }
+    for (unsigned op = 0; op < VX_OP_COUNT; ++op) {
+        auto stream = Stream::open(arguments.where, VX_OP_BIT(op));
+        if (!stream) {
+            fmt::print("not ok watch {}: {}\n", arguments.where, stream.status().message());
+            return 1;
+        }
+        for (const auto& [it, ops] : cases) {
+            if ((ops & VX_OP_BIT(op)) != 0) {
+                failed += run(it, arguments.where, VX_OP_BIT(op), **stream) ? 0 : 1;
+            }
+        }
     }
     return failed == 0 ? 0 : 1;
 }
@@ -210,6 +259,8 @@ int main(int argc, char** argv) {
         }
         if (word == "--play") {
             arguments.play_only = true;
+        } else if (word == "--alone") {
+            arguments.alone = true;
         } else if (arguments.where.empty()) {
             arguments.where = word;
         } else {
@@ -217,11 +268,14 @@ int main(int argc, char** argv) {
         }
     }
     if (arguments.where.empty()) {
-        fmt::print(stderr, "vx_coverage [--play] DIRECTORY [CASE...]\n");
+        fmt::print(stderr, "vx_coverage [--play | --alone] DIRECTORY [CASE...]\n");
         return 2;
     }
     ::signal(SIGPIPE, SIG_IGN);
     ::umask(022);
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    return arguments.play_only ? vexfs::vm::play_all(arguments) : vexfs::vm::run_all(arguments);
+    if (arguments.play_only) {
+        return vexfs::vm::play_all(arguments);
+    }
+    return arguments.alone ? vexfs::vm::run_alone(arguments) : vexfs::vm::run_all(arguments);
 }

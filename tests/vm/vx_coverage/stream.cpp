@@ -3,7 +3,8 @@
 
 namespace vexfs::vm {
 
-Result<std::unique_ptr<Stream>> Stream::open(const std::string& mount_point) {
+Result<std::unique_ptr<Stream>> Stream::open(const std::string& mount_point,
+                                               std::uint64_t ops) {
     std::unique_ptr<Stream> self(new Stream);
     Result<std::unique_ptr<Channel>> channel = Channel::open({});
     if (!channel) {
@@ -23,7 +24,7 @@ Result<std::unique_ptr<Stream>> Stream::open(const std::string& mount_point) {
         std::make_unique<Pipeline>(self->store_, self->paths_, self->clock_, Pipeline::Config{});
     self->pipeline_->add_source(std::move(*source));
     Result<WatchInfo> watch =
-        ch.add_watch({.path = mount_point, .subtree = false, .not_me = false, .ops = VX_OPS_ALL});
+        ch.add_watch({.path = mount_point, .subtree = false, .not_me = false, .ops = ops});
     if (!watch) {
         return watch.status();
     }

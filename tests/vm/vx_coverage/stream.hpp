@@ -45,8 +45,8 @@ class MemoryStore final : public journal::Store {
 
 class Stream {
   public:
-    // Watches the whole file system whose root is `mount_point`, all operations, by everybody.
-    static Result<std::unique_ptr<Stream>> open(const std::string& mount_point);
+    // Watches the whole file system whose root is `mount_point`, by everybody; `ops`: VX_OP_BIT()s.
+    static Result<std::unique_ptr<Stream>> open(const std::string& mount_point, std::uint64_t ops);
 
     // All that has happened so far is in events() when it returns.
     Status collect();
