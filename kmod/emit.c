@@ -13,6 +13,7 @@
 #include "dirs.h"
 #include "emit.h"
 #include "filter.h"
+#include "last_link.h"
 #include "place.h"
 #include "record.h"
 #include "trace.h"
@@ -291,8 +292,12 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 		write_told(s, cpu, op, f, now);
 		return;
 	}
+	flags |= f->flags;
+	if (unlikely(op == VX_OP_FILE_DELETE && (flags & VX_F_LAST_LINK)) &&
+	    !vx_last_link_claim(s, f->inode))
+		flags &= ~VX_F_LAST_LINK;
 	vx_ring_attempt(r, &slot, op, now);
-	vx_ring_commit(r, &slot, build(e, s, op, f, &place, f->flags | flags, more));
+	vx_ring_commit(r, &slot, build(e, s, op, f, &place, flags, more));
 	if (unlikely(op == VX_OP_DIR_CREATE))
 		vx_dirs_created(s, cpu, f);
 	if (trace_vexfs_emit_enabled())

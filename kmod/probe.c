@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Starting and stopping probes. The contract is in probe.h. */
+#include <linux/module.h>
 #include <linux/mutex.h>
 
 #include "abi/version.h"
@@ -7,6 +8,11 @@
 #include "probe.h"
 
 #define AT_ONCE_DEFAULT 256
+
+static unsigned int probe_at_once;
+module_param(probe_at_once, uint, 0444);
+MODULE_PARM_DESC(probe_at_once,
+		 "calls at once that each return probe can follow; 0: 256 to 1024, by its function");
 
 static const struct vx_probe_group *const groups[] = {
 	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
@@ -26,7 +32,7 @@ static int start_one(struct vx_retprobe *p)
 		.entry_handler = p->entry,
 		.handler = p->leave,
 		.data_size = p->data_size,
-		.maxactive = p->at_once ? p->at_once : AT_ONCE_DEFAULT,
+		.maxactive = probe_at_once ?: p->at_once ?: AT_ONCE_DEFAULT,
 	};
 	err = register_kretprobe(&p->rp);
 	p->running = !err;

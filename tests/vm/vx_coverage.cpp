@@ -180,6 +180,7 @@ int run_all(const Arguments& arguments) {
     }
     if (arguments.wanted.empty()) {
         failed += link_race(arguments.where, **stream) ? 0 : 1;
+        failed += last_name_race(arguments.where, **stream) ? 0 : 1;
     }
     return failed == 0 ? 0 : 1;
 }

@@ -4,10 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "abi/event.h"
 #include "vm/vx_coverage/race.hpp"
@@ -64,7 +67,51 @@ Status run(const Names& names, Stream& stream, Counts& counts) {
     return collected;
 }
 
+// By inode number and generation.
+using Lasts = std::map<std::pair<std::uint64_t, std::uint32_t>, int>;
+
+// How often each object was told to have lost its last name.
+void count_last(const Stream& stream, Lasts& last) {
+    for (const Event& event : stream.events()) {
+        const vx_event& e = event.view().event();
+        if (e.rec.op == VX_OP_FILE_DELETE) {
+            last[{e.ino, e.gen}] += (e.flags & VX_F_LAST_LINK) != 0 ? 1 : 0;
+        }
+    }
+}
+
 }  // namespace
+
+bool last_name_race(const std::string& where, Stream& stream) {
+    const Names names{where + "/race-old/name", where + "/race-new/name"};
+    Lasts last;
+    std::atomic<int> round{0}, done{0};
+    Status collected;
+    {
+        std::jthread other(remove_old_names, std::cref(names), std::cref(round), std::ref(done));
+        for (int i = 1; i <= kRounds; ++i) {
+            ::mknod(names.old_name.c_str(), S_IFREG | 0600, 0);
+            ::link(names.old_name.c_str(), names.new_name.c_str());
+            round.store(i, std::memory_order_release);
+            ::unlink(names.new_name.c_str());
+            while (done.load(std::memory_order_acquire) < i) {
+            }
+            if (i % kRoundsBetweenLooks == 0 && collected.ok()) {
+                collected = stream.collect();
+                count_last(stream, last);
+                stream.forget();
+            }
+        }
+    }
+    const auto said = [&](int times) {
+        return std::count_if(last.begin(), last.end(),
+                             [&](const auto& object) { return object.second == times; });
+    };
+    const bool right = collected.ok() && said(1) == kRounds && last.size() == kRounds;
+    fmt::print("{} last two names that go at once on {}: of {} objects {} end once, {} never\n",
+               right ? "ok" : "not ok", where, last.size(), said(1), said(0));
+    return right;
+}
 
 bool link_race(const std::string& where, Stream& stream) {
     const Names names{where + "/race-old/name", where + "/race-new/name"};

@@ -13,4 +13,8 @@ namespace vexfs::vm {
 // whether it is right.
 bool link_race(const std::string& where, Stream& stream);
 
+// Of two who remove an object's last two names at once, in two directories, one is told to have
+// removed the last: never both, never none.
+bool last_name_race(const std::string& where, Stream& stream);
+
 }  // namespace vexfs::vm
