@@ -11,8 +11,7 @@
 
 static unsigned int probe_at_once;
 module_param(probe_at_once, uint, 0444);
-MODULE_PARM_DESC(probe_at_once,
-		 "calls at once that each return probe can follow; 0: 256 to 1024, by its function");
+MODULE_PARM_DESC(probe_at_once, "calls that each return probe can follow at once; 0: 256 to 1024");
 
 static const struct vx_probe_group *const groups[] = {
 	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,

@@ -20,7 +20,7 @@ CANARY=$BUILD/canary
 SUITES=(coverage push filters mounts observe channels)
 
 is_debug_kernel_built "$KERNEL" || [[ -n ${VEXFS_DEBUG_KERNEL:-} ]] || {
-    echo "skipped: debug: kernel $KERNEL is not built (scripts/vm --debug builds it, 10 to 20 minutes)"
+    echo "skipped: debug: kernel $KERNEL is not built; scripts/vm --debug builds it"
     exit 77
 }
 
