@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -66,8 +65,8 @@ void Attacker::complain(std::string what) {
 
 std::uint64_t Attacker::odd_number() {
     static constexpr std::uint64_t kLimits[] = {
-        0,      1,      8,         64,          VX_SUBRING_MIN, VX_PUSH_MIN, VX_PAGE, 1u << 20,
-        1u << 31, 1ull << 32, 1ull << 44, 1ull << 45, 1ull << 63, ~0ull};
+        0,        1,        8,          64,         VX_SUBRING_MIN, VX_PUSH_MIN, VX_PAGE,
+        1u << 20, 1u << 31, 1ull << 32, 1ull << 44, 1ull << 45,     1ull << 63,  ~0ull};
     switch (below(4)) {
         case 0:
             return random_();
@@ -91,7 +90,8 @@ int Attacker::some_fd() {
 }
 
 void Attacker::open_device() {
-    static constexpr int kFlags[] = {O_RDWR, O_RDWR | O_NONBLOCK, O_RDONLY, O_WRONLY, O_RDWR | O_TRUNC};
+    static constexpr int kFlags[] = {O_RDWR, O_RDWR | O_NONBLOCK, O_RDONLY, O_WRONLY,
+                                     O_RDWR | O_TRUNC};
     UniqueFd fd(::open(VX_DEVICE, kFlags[below(std::size(kFlags))] | O_CLOEXEC));
     if (!fd) {
         return;
@@ -111,8 +111,7 @@ void Attacker::close_something() {
 
 void Attacker::duplicate() {
     if (!devices_.empty() && devices_.size() < kDevicesMax) {
-        devices_.emplace_back(
-            ::fcntl(devices_[below(devices_.size())].get(), F_DUPFD_CLOEXEC, 0));
+        devices_.emplace_back(::fcntl(devices_[below(devices_.size())].get(), F_DUPFD_CLOEXEC, 0));
     }
 }
 
@@ -145,8 +144,7 @@ void Attacker::call() {
                 bytes[below(sizeof(argument))] = static_cast<unsigned char>(random_());
             } else {
                 const std::uint64_t word = odd_number();
-                std::memcpy(bytes + 4 * below(sizeof(argument) / 4 - 1), &word,
-                            once_in(2) ? 8 : 4);
+                std::memcpy(bytes + 4 * below(sizeof(argument) / 4 - 1), &word, once_in(2) ? 8 : 4);
             }
         }
         issue(number, argument);
@@ -270,104 +268,6 @@ void Attacker::push() {
         push.entries = 1 + static_cast<__u32>(below(8));
         issue(VX_IOC_PUSH, push);
         return;
-    }
-}
-
-void Attacker::map() {
-    static constexpr std::size_t kOffsets[] = {VX_MMAP_RING, VX_MMAP_CONSUMER, VX_MMAP_PUSH};
-    Area& area = areas_[below(kAreas)];
-    if (area.at.load() != nullptr || devices_.empty()) {
-        return;
-    }
-    const int fd = devices_[below(devices_.size())].get();
-    std::size_t offset = kOffsets[below(3)];
-    const int prot = offset == VX_MMAP_RING ? PROT_READ : PROT_READ | PROT_WRITE;
-    std::size_t bytes = 0;
-    // The length that is right can be found: only that is accepted.
-    if (once_in(8)) {
-        bytes = odd_number() & ((1ull << 30) - 1);
-        offset += once_in(4) ? VX_PAGE * below(4) : 0;
-    } else if (offset == VX_MMAP_RING) {
-        void* page = ::mmap(nullptr, VX_PAGE, PROT_READ, MAP_SHARED, fd, 0);
-        if (page != MAP_FAILED) {
-            bytes = static_cast<const vx_ring_header*>(page)->total;
-            ::munmap(page, VX_PAGE);
-        }
-    }
-    for (std::size_t guess = VX_PAGE; bytes == 0 && guess < (256u << 20); guess *= 2) {
-        const std::size_t guesses[] = {guess, static_cast<std::size_t>(vx_push_bytes(guess))};
-        for (const std::size_t it : guesses) {
-            void* at = ::mmap(nullptr, it, prot, MAP_SHARED, fd, static_cast<off_t>(offset));
-            if (at != MAP_FAILED) {
-                ::munmap(at, it);
-                bytes = it;
-                break;
-            }
-        }
-    }
-    if (bytes == 0) {
-        return;
-    }
-    const int wanted = once_in(8) ? static_cast<int>(below(8)) : prot;
-    void* at = ::mmap(nullptr, bytes, wanted, once_in(8) ? MAP_PRIVATE : MAP_SHARED, fd,
-                      static_cast<off_t>(offset));
-    if (at != MAP_FAILED) {
-        area.bytes = (bytes + VX_PAGE - 1) & ~std::size_t{VX_PAGE - 1};
-        area.offset = offset;
-        area.prot = wanted;
-        area.replaced = false;
-        area.at.store(static_cast<unsigned char*>(at));
-    }
-}
-
-// The scribblers may be in it: memory that nobody else has takes its place, and stays.
-void Attacker::unmap() {
-    Area& area = areas_[below(kAreas)];
-    unsigned char* at = area.at.load();
-    if (at == nullptr) {
-        return;
-    }
-    const std::size_t first = once_in(3) ? VX_PAGE * below(area.bytes / VX_PAGE) : 0;
-    area.replaced = true;
-    (void)::mmap(at + first, area.bytes - first, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-    if (first == 0 && scribblers_.empty()) {
-        area.at.store(nullptr);
-        ::munmap(at, area.bytes);
-    }
-}
-
-void Attacker::protect() {
-    Area& area = areas_[below(kAreas)];
-    unsigned char* at = area.at.load();
-    if (at == nullptr || area.replaced) {
-        return;
-    }
-    switch (below(4)) {
-        case 0:
-            if (::mprotect(at, area.bytes, PROT_READ | PROT_WRITE) == 0 && is_ring(at, area)) {
-                complain("the ring could be made writable");
-            }
-            break;
-        case 1:
-            // Its pages are gone then, and do not come back: nobody may look there any more.
-            if (scribblers_.empty()) {
-                area.at.store(nullptr);
-                (void)::madvise(at, area.bytes, MADV_DONTNEED);
-            } else {
-                (void)::madvise(at, area.bytes, MADV_DONTFORK);
-            }
-            break;
-        case 2: {
-            void* moved = ::mremap(at, area.bytes, area.bytes + VX_PAGE, MREMAP_MAYMOVE);
-            if (moved != MAP_FAILED) {
-                complain("a mapping of the device could be made larger");
-            }
-            break;
-        }
-        default:
-            (void)::msync(at, area.bytes, MS_ASYNC);
-            (void)::mlock(at, VX_PAGE);
     }
 }
 
@@ -508,70 +408,6 @@ void Attacker::lose_privilege() {
     }
     if (child > 0 && status != 0) {
         complain(fmt::format("without privilege: status {:#x}", status));
-    }
-}
-
-// False too when another mapping has taken a part of its place.
-bool Attacker::is_ring(const unsigned char* at, const Area& area) {
-    if (area.offset != VX_MMAP_RING || (area.prot & PROT_READ) == 0 || area.replaced) {
-        return false;
-    }
-    const auto* header = reinterpret_cast<const vx_ring_header*>(at);
-    return header->magic == VX_RING_MAGIC && header->total == area.bytes;
-}
-
-// Of a channel that only this look has written the consumer page of, the records that are there.
-void Attacker::look_at_ring() {
-    for (const Area& area : areas_) {
-        const unsigned char* at = area.at.load();
-        if (at == nullptr || !is_ring(at, area)) {
-            continue;
-        }
-        const auto* header = reinterpret_cast<const vx_ring_header*>(at);
-        for (std::uint32_t i = 0; i < header->producers * VX_CLASSES; i++) {
-            const auto* p = reinterpret_cast<const vx_producer*>(at + header->producer_off) + i;
-            const unsigned cls = i % VX_CLASSES;
-            const unsigned char* data =
-                at + vx_subring_off(header->producers, header->size[0], header->size[1],
-                                    i / VX_CLASSES, cls);
-            // The first lap only: nothing in it can be overwritten meanwhile.
-            const std::uint64_t head = std::min<std::uint64_t>(vx_load_acquire(&p->head), 4096);
-            for (std::uint64_t pos = 0; pos + sizeof(vx_event) <= head;) {
-                const auto* record = reinterpret_cast<const vx_record*>(data + pos);
-                if (vx_load(&p->head) > header->size[cls]) {
-                    break;
-                }
-                if (record->len < sizeof(vx_record) || (record->len & 7) != 0) {
-                    complain("a record of a length that cannot be");
-                    break;
-                }
-                if (record->type == VX_REC_EVENT && pos + record->len <= head) {
-                    const auto* e = reinterpret_cast<const vx_event*>(record);
-                    const std::uint32_t used =
-                        vx_event_fixed(record->op) + e->name_len + e->name2_len;
-                    if (record->len - used >= 16) {
-                        complain("an event that is longer than its parts");
-                    }
-                }
-                pos += record->len;
-            }
-        }
-        return;
-    }
-}
-
-void Attacker::scribble() {
-    std::minstd_rand random(static_cast<unsigned>(::getpid()));
-    while (!stop_.load(std::memory_order_relaxed)) {
-        Area& area = areas_[random() % kAreas];
-        unsigned char* at = area.at.load();
-        if (at == nullptr || (area.prot & PROT_WRITE) == 0 || area.offset == VX_MMAP_RING) {
-            continue;
-        }
-        auto* words = reinterpret_cast<__u64*>(at);
-        // Where positions stand, and anywhere.
-        const std::size_t limit = random() % 2 != 0 ? 64 : area.bytes / 8;
-        vx_store(&words[random() % limit], static_cast<__u64>(random()) << (random() % 40));
     }
 }
 

@@ -46,11 +46,11 @@ class Attacker {
     void open_device();
     void close_something();
     void duplicate();
-    void call();         // an ioctl that means something, with fields mutated
-    void call_rubbish(); // any number, any pointer
-    void create();       // a channel that can be had
-    void watch();        // a watch that can be had
-    void push();         // entries that can be had, mutated
+    void call();          // an ioctl that means something, with fields mutated
+    void call_rubbish();  // any number, any pointer
+    void create();        // a channel that can be had
+    void watch();         // a watch that can be had
+    void push();          // entries that can be had, mutated
     void map();
     void unmap();
     void protect();
@@ -60,7 +60,7 @@ class Attacker {
     void other_calls();  // poll, read, write, lseek, fcntl
     void lose_privilege();
     static bool is_ring(const unsigned char* at, const Area& area);
-    void look_at_ring(); // no byte of a record is left over from before
+    void look_at_ring();  // no byte of a record is left over from before
     void scribble();
 
     template <typename T>
