@@ -46,6 +46,7 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 	struct fsnotify_mark *mark = fsnotify_iter_sb_mark(iter_info);
 	struct vx_super *s;
 	struct vx_fact f VX_UNINIT;
+	struct vx_object object VX_UNINIT;
 	unsigned int op;
 
 	if (unlikely(!mark || vx_inject_is_mine()))
@@ -69,6 +70,8 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 		vx_probe_rename_read(&f, fsnotify_data_dentry(data, data_type));
 	else if (unlikely(op == VX_OP_SYMLINK_CREATE))
 		vx_probe_symlink_read(&f, fsnotify_data_dentry(data, data_type));
+	else if (unlikely(op == VX_OP_FILE_DELETE))
+		vx_probe_delete_read(&f, &object);
 	vx_report(s, op, &f);
 	preempt_enable();
 	return 0;

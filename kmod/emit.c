@@ -165,9 +165,9 @@ static u32 build_rename(struct vx_event *e, const struct vx_fact *f, u32 name_le
 	if (target) {
 		r->target_ino = target->i_ino;
 		r->target_gen = target->i_generation;
-		r->target_nlink = target->i_nlink;
+		r->target_nlink = f->target_nlink;
 		r->target_mode = target->i_mode;
-		e->flags |= VX_F_REPLACED | (target->i_nlink ? 0 : VX_F_LAST_LINK);
+		e->flags |= VX_F_REPLACED | (f->target_nlink ? 0 : VX_F_LAST_LINK);
 	}
 	e->offset = 0;
 	e->length = 0;

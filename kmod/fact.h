@@ -60,7 +60,8 @@ struct vx_fact {
 	/* FileRename */
 	struct inode *old_dir;
 	const struct qstr *old_name;
-	struct inode *target;         /* replaced */
+	struct inode *target;         /* replaced; then the next is set */
+	u32 target_nlink;
 	u32 cookie;
 };
 

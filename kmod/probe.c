@@ -9,8 +9,8 @@
 #define AT_ONCE_DEFAULT 256
 
 static const struct vx_probe_group *const groups[] = {
-	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
-	&vx_probe_rename, &vx_probe_symlink, &vx_probe_calls,
+	&vx_probe_attr,	   &vx_probe_mount, &vx_probe_sync,  &vx_probe_rename,
+	&vx_probe_symlink, &vx_probe_calls, &vx_probe_links,
 };
 
 static DEFINE_MUTEX(lock);

@@ -59,7 +59,7 @@ struct vx_probe_group {
 };
 
 extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename,
-	vx_probe_symlink, vx_probe_calls;
+	vx_probe_symlink, vx_probe_calls, vx_probe_links;
 
 /* Finds out which groups work on this kernel, by starting and stopping each. */
 void vx_probes_init(void);
@@ -83,6 +83,14 @@ u64 vx_probes_missed(void);
 void vx_probe_rename_read(struct vx_fact *f, const struct dentry *moved);
 /* Completes a SymlinkCreate by the link's target. Preemption off. */
 void vx_probe_symlink_read(struct vx_fact *f, const struct dentry *link);
+
+/*
+ * Names that @inode had left when the current task's call took one from it: 0 for exactly one of
+ * the calls that took them. Only inside a hook of that call, preemption off.
+ */
+u32 vx_probe_names_left(const struct inode *inode);
+/* Completes a FileDelete by that. @object: the caller's, @f may point to it afterwards. */
+void vx_probe_delete_read(struct vx_fact *f, struct vx_object *object);
 
 /* Calls are under way of which the kernel tells not exactly once. */
 extern atomic_t vx_calls_under_way;

@@ -54,6 +54,7 @@ void vx_probe_rename_read(struct vx_fact *f, const struct dentry *moved)
 	    !vx_notes_find(&renames, moved, &n))
 		return;
 	f->target = n.target;
+	f->target_nlink = n.target ? vx_probe_names_left(n.target) : 0;
 	f->cookie = n.cookie;
 	if (n.other)
 		f->flags |= VX_F_EXCHANGE;
@@ -112,7 +113,7 @@ static void rename_stop(void)
 
 static unsigned long rename_missed(void)
 {
-	return vx_entryprobe_missed(&on_rename);
+	return vx_entryprobe_missed(&on_rename) + vx_notes_lost(&renames);
 }
 
 static int symlink_start(void)
@@ -128,7 +129,7 @@ static void symlink_stop(void)
 
 static unsigned long symlink_missed(void)
 {
-	return vx_entryprobe_missed(&on_symlink);
+	return vx_entryprobe_missed(&on_symlink) + vx_notes_lost(&symlinks);
 }
 
 const struct vx_probe_group vx_probe_rename = {
