@@ -18,7 +18,7 @@
  * them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a note
  * about the file: who finds it is inside.
  */
-static VX_NOTES(notes);
+static VX_NOTES_KEPT(notes);
 
 struct range_call {
 	struct file *file;   /* the caller holds it until it returns; fdatasync: compared only */
@@ -273,7 +273,7 @@ static void stop(void)
 
 static unsigned long missed(void)
 {
-	return vx_retprobes_missed(probes, ARRAY_SIZE(probes));
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_notes_lost(&notes);
 }
 
 const struct vx_probe_group vx_probe_sync = {

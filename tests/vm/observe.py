@@ -4,10 +4,9 @@ the positions in the ring itself."""
 
 import os
 import re
-import threading
 
 from channel import ALL_OPS, NOT_ME, OPS, SUBTREE, Channel, bits
-from session import Vexfsd, check, check_equal, finish, run
+from session import check, check_equal, finish, run
 
 MODULE = os.environ["VEXFS_KO"]
 DEBUG = "/sys/kernel/debug/vexfs/"
@@ -275,42 +274,6 @@ def test_trace():
     channel.close()
 
 
-def test_missed():
-    """Probes that can follow one call at a time, and many calls at once: what the kernel counts as
-    missed is a line in the stream."""
-    run("insmod", MODULE, "probe_at_once=1", check=True)
-    os.makedirs("/scratch/missed")
-    daemon = Vexfsd("--watch", "/scratch/missed", "--ops", "Sync,FileChmod", name="missed")
-    start = threading.Barrier(8)
-
-    def sync_often(number):
-        file = os.open(f"/scratch/missed/{number}", os.O_RDWR | os.O_CREAT)
-        start.wait()
-        for block in range(50):
-            os.pwrite(file, b"x", block)
-            os.fsync(file)
-        os.close(file)
-
-    threads = [threading.Thread(target=sync_often, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    daemon.sync()
-    missed = daemon.json("stats")["probe_missed"]
-    told = [line for line in daemon.lines() if "gap" not in line]
-    gaps = [line["gap"] for line in daemon.lines() if "gap" in line]
-    check("eight who sync at once are more than a probe of one call can follow", missed > 0)
-    check_equal("the stream says so, and how many at most",
-                ({gap["reason"] for gap in gaps}, {gap["count"] for gap in gaps},
-                 sum(int(re.fullmatch(r"at most (\d+) calls", gap["scope"])[1]) for gap in gaps)),
-                ({"probe_missed"}, {0}, missed))
-    check("what was missed and what was told is all that was done",
-          len(told) < 400 <= len(told) + missed, f"{len(told)} told, {missed} missed")
-    check("the daemon ends", daemon.stop())
-    run("rmmod", "vexfs", check=True)
-
-
 check("not loaded: no folder in debugfs", not os.path.exists(DEBUG))
 run("insmod", MODULE, check=True)
 said = Log()
@@ -324,6 +287,5 @@ test_trace()
 said.seen = len(log())
 run("rmmod", "vexfs", check=True)
 said.expect("log: unloaded", "unloaded")
-test_missed()
 check("unloaded: no folder in debugfs", not os.path.exists(DEBUG))
 finish()

@@ -13,8 +13,10 @@ namespace vexfs::vm {
 // whether it is right.
 bool link_race(const std::string& where, Stream& stream);
 
-// Of two who remove an object's last two names at once, in two directories, one is told to have
-// removed the last: never both, never none.
-bool last_name_race(const std::string& where, Stream& stream);
+// The last two names of an object go at once, in different directories: one of the two events says
+// that it was the last name, not both, not none. The same where one of the names
+// goes because a rename gives it to another object. Prints the results, and returns whether both
+// are right.
+bool last_link_race(const std::string& where, Stream& stream);
 
 }  // namespace vexfs::vm
