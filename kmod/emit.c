@@ -184,6 +184,7 @@ static u32 build_more(struct vx_event *e, unsigned int op, const struct vx_fact 
 		return build_rename(e, f, name_len);
 	e->offset = f->offset;
 	e->length = f->length;
+	e->error = f->error;
 	return vx_event_append(e, name_len, f->name2, f->name2_len);
 }
 

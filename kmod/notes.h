@@ -35,7 +35,7 @@ struct vx_note {
 	struct inode *target;            /* rename: replaced */
 	const char *link;                /* symlink: its target */
 	u32 cookie;                      /* exchange */
-	u32 kind;                        /* calls: enum in probe_calls.c */
+	u32 kind;                        /* calls: enum there; links: names that are left */
 	u64 seen;                        /* calls: channels (slots) that were told */
 	bool read;                       /* somebody has found it; not in a table that keeps them */
 };
