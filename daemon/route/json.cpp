@@ -390,12 +390,19 @@ void append_time(std::uint64_t real_ns, std::string& out) {
 }
 
 std::string_view flag_name(unsigned bit) {
-    constexpr auto kNames = std::to_array<std::string_view>(
+    static constexpr auto kNames = std::to_array<std::string_view>(
         {"directory", "exec",      "wrote",    "replaced", "exchange", "tmpfile",
          "unlinked",  "last_link", "forced",   "mode",     "owner",    "group",
          "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",     "remount",
-         "move",      "special",   "resync",   "pushed",   "no_name",  "open_trunc"});
-    static_assert((1U << kNames.size()) - 1 == VX_F_ALL, "a flag of the ABI has no name here");
+         "move",      "special",   "resync",   "",         "no_name",  "open_trunc"});
+    constexpr bool complete = [] {
+        std::uint32_t named = 0;
+        for (std::size_t i = 0; i < kNames.size(); ++i) {
+            named |= kNames[i].empty() ? 0U : 1U << i;
+        }
+        return named == VX_F_ALL;
+    }();
+    static_assert(complete, "a flag of the ABI has no name here");
     return bit < kNames.size() ? kNames[bit] : std::string_view();
 }
 

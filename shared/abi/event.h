@@ -62,10 +62,10 @@ struct vx_record {
 #define VX_F_MOVE (1u << 18)      /* Mount: an existing mount was moved */
 #define VX_F_SPECIAL (1u << 19)   /* FileCreate: device, fifo or socket */
 #define VX_F_RESYNC (1u << 20)    /* found by comparing after a loss, not seen as it happened */
-#define VX_F_PUSHED (1u << 21)    /* came from user space through the push ring */
+/* Bit 21 is free: what came through the push ring is a VX_REC_USER, its event as it was pushed. */
 #define VX_F_NO_NAME (1u << 22)   /* no name is known for the object */
 #define VX_F_OPEN_TRUNC (1u << 23) /* FileTruncate: by O_TRUNC at open */
-#define VX_F_ALL ((1u << 24) - 1)
+#define VX_F_ALL (((1u << 24) - 1) & ~(1u << 21))
 
 #define VX_COMM_LEN 16
 #define VX_NAME_MAX 255    /* bytes of a file name */
