@@ -190,6 +190,7 @@ static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int
 		return build_rename(e, s, f, name_len);
 	e->offset = f->offset;
 	e->length = f->length;
+	e->error = f->error;
 	return vx_event_append(e, name_len, f->name2, f->name2_len);
 }
 

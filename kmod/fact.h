@@ -57,6 +57,7 @@ struct vx_fact {
 	const char *name2;            /* symlink target, "type:source" */
 	u64 offset;
 	u64 length;
+	int error;                    /* not of FileRename: 0, or a negative errno that is told */
 	/* FileRename */
 	struct inode *old_dir;
 	const struct qstr *old_name;

@@ -2,7 +2,7 @@
 /*
  * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fdatasync, syncfs
  * and sync from their own functions. Reported when they have returned, because then what they
- * promise is true.
+ * promise is true. Also when they have failed: who relies on a sync must learn that it was none.
  */
 #include <linux/file.h>
 
@@ -27,6 +27,18 @@ struct range_call {
 	int datasync;
 	unsigned int fd;
 };
+
+/* 0 or the errno. What some file system answers besides is none. */
+static int error_of(struct pt_regs *regs)
+{
+	return min((int)regs_return_value(regs), 0);
+}
+
+/* A call that a signal has interrupted and that begins anew is reported when it ends. */
+static bool ended(struct pt_regs *regs)
+{
+	return error_of(regs) > -ERESTARTSYS;
+}
 
 static bool inside(struct file *file)
 {
@@ -67,7 +79,7 @@ static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(whole_enter);
 
-static void report_file(const struct range_call *c, struct file *file)
+static void report_file(const struct range_call *c, struct file *file, int error)
 {
 	struct dentry *dentry = file->f_path.dentry;
 	const struct vx_fact f = {
@@ -78,6 +90,7 @@ static void report_file(const struct range_call *c, struct file *file)
 			(c->datasync ? VX_F_DATASYNC : 0) | (d_is_dir(dentry) ? VX_F_DIRECTORY : 0),
 		.offset = c->start,
 		.length = c->end == LLONG_MAX ? 0 : c->end - c->start + 1,
+		.error = error,
 	};
 
 	preempt_disable();
@@ -89,8 +102,8 @@ static int range_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct range_call *c = (const struct range_call *)ri->data;
 
-	if (!(int)regs_return_value(regs))
-		report_file(c, c->file);
+	if (ended(regs))
+		report_file(c, c->file, error_of(regs));
 	return 0;
 }
 NOKPROBE_SYMBOL(range_leave);
@@ -148,13 +161,13 @@ static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct file *file;
 
 	vx_notes_drop(&notes, c->file);
-	if ((int)regs_return_value(regs))
+	if (!ended(regs))
 		return 0;
 	file = fget(c->fd);
 	if (!file)
 		return 0;
 	if (file == c->file)
-		report_file(c, file);
+		report_file(c, file, error_of(regs));
 	fput(file);
 	return 0;
 }
@@ -192,10 +205,14 @@ NOKPROBE_SYMBOL(fs_enter_ia32);
 static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct fs_call *c = (const struct fs_call *)ri->data;
-	struct vx_fact f = { .flags = VX_F_SYNC_FS, .more = true };
+	struct vx_fact f = {
+		.flags = VX_F_SYNC_FS,
+		.more = true,
+		.error = error_of(regs),
+	};
 	struct vx_super *s;
 
-	if ((int)regs_return_value(regs))
+	if (!ended(regs))
 		return 0;
 	preempt_disable();
 	vx_for_each_super(s, c->sb) {

@@ -49,6 +49,7 @@ void vx_push_free(struct vx_pusher *p)
 static int check(const struct vx_push *e, const struct vx_event *event)
 {
 	const bool inject = e->flags & VX_PUSH_F_INJECT;
+	int err;
 
 	if (e->uop >= VX_UOP_COUNT)
 		return -EPROTO;
@@ -60,7 +61,10 @@ static int check(const struct vx_push *e, const struct vx_event *event)
 		return -EINVAL;
 	if (event->rec.len != e->len - sizeof(*e))
 		return -EBADMSG;
-	return vx_event_check(event, e->len - sizeof(*e));
+	err = vx_event_check(event, e->len - sizeof(*e));
+	if (err)
+		return err;
+	return vx_uops_answer(e->uop_mask, event->rec.op) ? 0 : -EINVAL;
 }
 
 /* Writes the entry into the ring of @to. Preemption off. Returns 1 when it found room. */

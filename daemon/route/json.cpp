@@ -390,7 +390,7 @@ void append_time(std::uint64_t real_ns, std::string& out) {
 }
 
 std::string_view flag_name(unsigned bit) {
-    constexpr auto kNames = std::to_array<std::string_view>(
+    static constexpr auto kNames = std::to_array<std::string_view>(
         {"directory", "exec",      "wrote",    "replaced", "exchange", "tmpfile",
          "unlinked",  "last_link", "forced",   "mode",     "owner",    "group",
          "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",     "remount",

@@ -49,11 +49,13 @@ TEST_CASE("Record types, flags and features keep their bits") {
         VX_F_LAZY,      VX_F_BIND,     VX_F_REMOUNT,   VX_F_MOVE,       VX_F_SPECIAL,
         VX_F_RESYNC,    VX_F_NO_NAME,   VX_F_OPEN_TRUNC,
     };
+    unsigned all = 0;
     for (std::size_t bit = 0; bit < std::size(flags); bit++) {
         CAPTURE(bit);
         CHECK(flags[bit] == 1u << bit);
+        all |= flags[bit];
     }
-    CHECK(VX_F_ALL == (1u << std::size(flags)) - 1);
+    CHECK(VX_F_ALL == all);
     CHECK(VX_FEATURE_PUSH == 1);
     CHECK(VX_FEATURE_ATTR_PROBE == 2);
     CHECK(VX_FEATURE_MOUNT_PROBE == 4);

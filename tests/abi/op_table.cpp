@@ -75,6 +75,34 @@ TEST_CASE("The 27 userspace operations have the ids, names and kernel operations
     }
 }
 
+TEST_CASE(
+    "An operation answers what it stands for; what stands for nothing can be about any event") {
+    for (unsigned uop = 0; uop < VX_UOP_COUNT; uop++) {
+        CAPTURE(uop);
+        const unsigned stands_for = vx_uop_kernel_op(uop);
+        CHECK((vx_uop_answers(uop) & ~VX_OPS_ALL) == 0);
+        if (stands_for == VX_OP_NONE) {
+            CHECK(vx_uop_answers(uop) == VX_OPS_ALL);
+        } else {
+            CHECK((vx_uop_answers(uop) >> stands_for & 1) == 1);
+            CHECK(vx_uop_answers(uop) != VX_OPS_ALL);
+        }
+    }
+}
+
+TEST_CASE("A unit answers an event only if all of its operations do") {
+    const unsigned create = 1u << VX_UOP_GRAPH_NODE_CREATE | 1u << VX_UOP_GRAPH_EDGE_CREATE;
+    CHECK(vx_uops_answer(create, VX_OP_DIR_CREATE) == 1);
+    CHECK(vx_uops_answer(create, VX_OP_HARDLINK_CREATE) == 0);
+    CHECK(vx_uops_answer(1u << VX_UOP_GRAPH_EDGE_CREATE, VX_OP_HARDLINK_CREATE) == 1);
+    CHECK(vx_uops_answer(create | 1u << VX_UOP_VECTOR_SEARCH, VX_OP_FILE_CREATE) == 1);
+    CHECK(vx_uops_answer(create, VX_OP_SYNC) == 0);
+    CHECK(vx_uops_answer(create, VX_OP_COUNT) == 0);
+    CHECK(vx_uops_answer(create, 64) == 0);
+    CHECK(vx_uops_answer(1u << VX_UOP_COUNT, VX_OP_SYNC) == 0);
+    CHECK(vx_uops_answer(0, VX_OP_SYNC) == 1);
+}
+
 TEST_CASE("Beyond the table there is nothing but the slot of re-emitted operations") {
     CHECK(VX_OP_USER == 18);
     CHECK(VX_OP_SLOTS == 19);
@@ -89,6 +117,7 @@ TEST_CASE("Beyond the table there is nothing but the slot of re-emitted operatio
         CAPTURE(uop);
         CHECK(vx_uop_name(uop) == nullptr);
         CHECK(vx_uop_kernel_op(uop) == kNone);
+        CHECK(vx_uop_answers(uop) == 0);
     }
 }
 

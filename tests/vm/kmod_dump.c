@@ -45,7 +45,7 @@ static void print_flags(unsigned flags)
         "DIRECTORY", "EXEC",      "WROTE",    "REPLACED", "EXCHANGE", "TMPFILE",
         "UNLINKED",  "LAST_LINK", "FORCED",   "MODE",     "OWNER",    "GROUP",
         "DATASYNC",  "SYNC_FS",   "SYNC_ALL", "LAZY",     "BIND",     "REMOUNT",
-        "MOVE",      "SPECIAL",   "RESYNC",   "PUSHED",   "NO_NAME",  "OPEN_TRUNC"};
+        "MOVE",      "SPECIAL",   "RESYNC",   "",   "NO_NAME",  "OPEN_TRUNC"};
     unsigned i;
 
     for (i = 0; i < 24; i++)

@@ -262,16 +262,27 @@ static void test_wrap(struct side *a, struct side *b, struct side *c)
 	expect("received by the second", 2000, n_c);
 }
 
+/* Makes the entry's event one of @op, and its operation the first that stands for that. */
+static void answer(struct vx_push *p, unsigned op)
+{
+	__u16 uop = 0;
+
+	while (vx_uop_kernel_op(uop) != op && uop < VX_UOP_COUNT)
+		uop++;
+	((struct vx_event *)(p + 1))->rec.op = (__u16)op;
+	p->uop = uop;
+	p->uop_mask = 1u << uop;
+}
+
 static struct vx_push *add_inject(struct side *a, const struct stat *st, uint64_t node, unsigned op)
 {
 	struct vx_push *p = add(a, "ghost", op);
-	struct vx_event *e = (struct vx_event *)(p + 1);
 
 	p->flags = VX_PUSH_F_INJECT | VX_PUSH_F_NO_EMIT;
 	p->inject_fsid = st->st_dev;
 	p->inject_node = node;
 	p->inject_ino = st->st_ino;
-	e->rec.op = (__u16)op;
+	answer(p, op);
 	return p;
 }
 
@@ -283,7 +294,7 @@ static void add_rename(struct side *a, const struct stat *st, uint64_t dev, cons
 	struct vx_event *e = (struct vx_event *)(p + 1);
 
 	a->tail -= p->len;
-	e->rec.op = VX_OP_FILE_RENAME;
+	answer(p, VX_OP_FILE_RENAME);
 	*vx_event_rename(e) = (struct vx_rename){ .old_parent_ino = e->parent_ino };
 	p->len = (__u32)sizeof(*p) + vx_event_strings(e, to, (__u32)strlen(to), from,
 						      (__u32)strlen(from));

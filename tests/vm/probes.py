@@ -2,6 +2,7 @@
 """What the kernel's probes cannot follow, from the call to `vexctl tail`: a FUSE server keeps the
 calls in the kernel until as many as wanted are under way."""
 
+import errno
 import os
 import re
 import sys
@@ -110,9 +111,23 @@ def too_many_notes():
     check_equal(f"{what}: as many do not say what they replaced", len(silent), seen.missed)
 
 
+def failed_syncs():
+    for call in (os.fsync, os.fdatasync):
+        seen = Watched(call.__name__, "Sync", FSYNC, 1, lambda n: sync_one(n, call), errno.EIO)
+        what = f"{call.__name__} that fails"
+        check_equal(f"{what}: the program is told", seen.results, [errno.EIO])
+        check_equal(f"{what}: one event, with the error",
+                    [(e["path"], e["error"]) for e in seen.events],
+                    [(f"{MOUNT}/d0/a", -errno.EIO)])
+        check_equal(f"{what}: it commits nothing",
+                    [e["userspace_ops"] for e in seen.events], [[{"op": "GraphNodeQuery"}]])
+        seen.check_none(what)
+
+
 if sys.argv[1] == "few":
     few_places()
 else:
     default_places()
     too_many_notes()
+    failed_syncs()
 finish()

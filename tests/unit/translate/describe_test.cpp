@@ -37,6 +37,15 @@ TEST_CASE("describe: the way back to the kernel is the operation table's, for al
     CHECK(none == 13);
 }
 
+TEST_CASE("describe: the kernel takes back what translation made of its events, and no more") {
+    for (const translate::Direction& d : translate::describe()) {
+        INFO(vx_uop_name(d.uop));
+        const std::uint64_t wanted =
+            d.to_kernel == VX_OP_NONE ? VX_OPS_ALL : d.from_kernel | VX_OP_BIT(d.to_kernel);
+        CHECK(vx_uop_answers(d.uop) == wanted);
+    }
+}
+
 TEST_CASE("describe: what it says comes from the kernel is what translation gives") {
     std::map<unsigned, std::uint32_t> seen;
     test::RandomRecords random(11);

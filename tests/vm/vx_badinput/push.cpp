@@ -94,13 +94,29 @@ constexpr WrongEntry kWrong[] = {
     {"record of another length", [](Entry& e) { e.event.rec.len -= 8; }, EBADMSG},
     {"record that is no event", [](Entry& e) { e.event.rec.type = VX_REC_LOST; }, EPROTO},
     {"no such kernel operation", [](Entry& e) { e.event.rec.op = VX_OP_COUNT; }, EPROTO},
-    {"event flags that do not exist", [](Entry& e) { e.event.flags = VX_F_ALL + 1; }, EINVAL},
+    {"event flags that do not exist", [](Entry& e) { e.event.flags = 1U << 24; }, EINVAL},
+    {"the event flag that is free", [](Entry& e) { e.event.flags = 1U << 21; }, EINVAL},
     {"an error that is positive", [](Entry& e) { e.event.error = 1; }, EINVAL},
     {"a name with a slash", [](Entry& e) { e.name[0] = '/'; }, EINVAL},
     {"a name with a zero byte", [](Entry& e) { e.name[0] = '\0'; }, EINVAL},
     {"padding that is not zero", [](Entry& e) { e.name[7] = 'x'; }, EINVAL},
     {"a name longer than the record", [](Entry& e) { e.event.name_len = 200; }, EBADMSG},
     {"a name too long", [](Entry& e) { e.event.name_len = 256; }, ENAMETOOLONG},
+    {"an operation that such an event does not give",
+     [](Entry& e) {
+         e.push.uop = VX_UOP_GRAPH_NODE_CREATE;
+         e.push.uop_mask = 1U << VX_UOP_GRAPH_NODE_CREATE;
+     },
+     EINVAL},
+    {"the same, elsewhere in the unit",
+     [](Entry& e) { e.push.uop_mask |= 1U << VX_UOP_GRAPH_NODE_CREATE; }, EINVAL},
+    {"an event that is not the operation's", [](Entry& e) { e.event.rec.op = VX_OP_FILE_READ; },
+     EINVAL},
+    {"right, another event that gives it", [](Entry& e) { e.event.rec.op = VX_OP_FILE_TRUNCATE; },
+     0},
+    {"right, a unit",
+     [](Entry& e) { e.push.uop_mask |= 1U << VX_UOP_VECTOR_UPDATE | 1U << VX_UOP_VECTOR_EMBED; },
+     0},
     {"right, after all that", [](Entry&) {}, 0},
 };
 
@@ -116,6 +132,28 @@ void try_entries(Pusher& pusher) {
         expect(fmt::format("push entry: {}", wrong.what), wrong.error,
                whole ? -pusher.last().result : (error != 0 ? error : ENOMSG));
     }
+}
+
+// Each of the 27 with an event of each of the 18 (a rename is longer: of another test).
+void try_pairs(Pusher& pusher) {
+    unsigned wrong = 0;
+    for (unsigned uop = 0; uop < VX_UOP_COUNT; ++uop) {
+        for (unsigned op = 0; op < VX_OP_COUNT; ++op) {
+            if (op == VX_OP_FILE_RENAME) {
+                continue;
+            }
+            Entry entry = good_entry();
+            entry.push.uop = static_cast<std::uint16_t>(uop);
+            entry.push.uop_mask = 1U << uop;
+            entry.event.rec.op = static_cast<std::uint16_t>(op);
+            pusher.append(entry);
+            vx_push_call call{};
+            const int error = pusher.push(1, call);
+            const bool fits = (vx_uop_answers(uop) >> op & 1U) != 0;
+            wrong += error != 0 || pusher.last().result != (fits ? 0 : -EINVAL) ? 1 : 0;
+        }
+    }
+    expect_true("each operation is taken with the events that it answers only", wrong == 0);
 }
 
 void try_lengths(Pusher& pusher) {
@@ -166,6 +204,7 @@ void try_push() {
          {"empty", [](vx_push_call&) {}, 0}});
     Pusher pusher(fd.get(), create);
     try_entries(pusher);
+    try_pairs(pusher);
     try_lengths(pusher);
     try_batch(pusher);
 }

@@ -251,7 +251,8 @@ void Attacker::push() {
         vx_event event{};
         event.rec.len = event_len;
         event.rec.type = VX_REC_EVENT;
-        event.rec.op = static_cast<__u16>(below(VX_OP_COUNT));
+        const unsigned answered = vx_uop_kernel_op(entry.uop);
+        event.rec.op = static_cast<__u16>(answered < VX_OP_COUNT ? answered : below(VX_OP_COUNT));
         event.name_len = static_cast<__u16>(name_len);
         if (once_in(3)) {
             reinterpret_cast<unsigned char*>(&entry)[below(sizeof(entry))] ^=
