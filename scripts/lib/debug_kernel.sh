@@ -21,11 +21,6 @@ load_debug_kernel() {
     KERNEL_NAME=$name
 }
 
-# is_debug_kernel_built NAME
-is_debug_kernel_built() {
-    [[ -e $VEXFS_CACHE/kernels/$1-$(hash_of "$(<"$DEBUG_CONFIG")")/done ]]
-}
-
 make_debug_kernel() {
     local name=$1 folder=$2 suite package log=$2/build.log
     [[ ! -e $folder/done ]] || return 0

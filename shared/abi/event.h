@@ -92,7 +92,7 @@ struct vx_event {
 	__u64 offset;      /* bytes; start of the range where one is known. Mount: mount flags */
 	__u64 length;      /* bytes; 0: not known (Sync: 0 means to the end of the file) */
 	__u32 flags;       /* VX_F_* */
-	__s32 error;       /* 0, or a negative errno: of a Sync that failed. Else no failure is told */
+	__s32 error;       /* 0, or the negative errno of a Sync that failed */
 	__u32 mode;        /* type and permission bits, after the operation */
 	__u32 nlink;       /* names that the object has after the operation */
 	__u32 uid;         /* effective ids of the acting task, in the initial user namespace */
