@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The emit path. Between vx_ring_attempt() and vx_ring_commit() nothing is locked, nothing sleeps,
- * nothing is walked; the only atomic operation of the path is the ticket.
+ * nothing is walked. The only atomic operation of the path is the ticket; what takes an object's
+ * last name has one more (last_link.h).
  *
  * Where the caller holds a directory's lock, the ticket is taken under it: that makes the order of
  * the tickets the order of the operations.
@@ -299,7 +300,7 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 		return;
 	}
 	flags |= f->flags;
-	if (unlikely(op == VX_OP_FILE_DELETE && (flags & VX_F_LAST_LINK)) &&
+	if (unlikely(flags & VX_F_LAST_LINK) && op == VX_OP_FILE_DELETE &&
 	    !vx_last_link_claim(s, f->inode))
 		flags &= ~VX_F_LAST_LINK;
 	vx_ring_attempt(r, &slot, op, now);

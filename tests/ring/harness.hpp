@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,9 +25,12 @@ struct Mark {
 
 class Ring {
   public:
-    explicit Ring(const MemoryRingConfig& config) {
-        auto made = MemoryRing::create(
-            config, [this] { __atomic_fetch_add(&wakeups, 1, __ATOMIC_RELAXED); });
+    // `woken` is called by the producer that wakes the reader.
+    explicit Ring(const MemoryRingConfig& config, const std::function<void()>& woken = [] {}) {
+        auto made = MemoryRing::create(config, [this, woken] {
+            __atomic_fetch_add(&wakeups, 1, __ATOMIC_RELAXED);
+            woken();
+        });
         REQUIRE(made.ok());
         ring_ = std::move(made).value();
         image_ = *get()->header;

@@ -26,16 +26,12 @@ constexpr int kWatchdogMs = 10'000;
 class Rounds {
   public:
     Rounds(unsigned producers, unsigned op, std::uint64_t rounds)
-        : producers_(producers), op_(op), rounds_(rounds) {
-        auto made = MemoryRing::create({.producers = producers, .size_m = 1u << 16,
-                                        .size_d = 1u << 16},
-                                       [this] { wake(); });
-        REQUIRE(made.ok());
-        ring_ = std::move(*made);
+        : producers_(producers),
+          op_(op),
+          rounds_(rounds),
+          ring_({.producers = producers, .size_m = 1u << 16, .size_d = 1u << 16},
+                [this] { wake(); }) {
         REQUIRE(wakeup_.get() >= 0);
-        scratch_.resize(vx_reader_scratch(producers) / 8 + 1);
-        REQUIRE(vx_reader_init(&reader_, ring_->mapping(), ring_->mapping_bytes(),
-                               ring_->consumer(), scratch_.data(), 1) == 0);
     }
 
     void run() {
@@ -48,7 +44,7 @@ class Rounds {
             read_all();
             // An uneven way into sleep, so that every distance to the commit occurs.
             pause(random_ = random_ * 1664525u + 1013904223u);
-            if (read_.load() != total && vx_reader_sleep(&reader_, 1) != 0) {
+            if (read_.load() != total && vx_reader_sleep(&ring_.reader, 1) != 0) {
                 sleep();
             }
         }
@@ -86,23 +82,22 @@ class Rounds {
             }
             pause(random = random * 1664525u + 1013904223u);
             vx_slot slot;
-            void* at = vx_ring_begin(ring_->ring(), p, op_, sizeof(vx_event), 0, &slot);
+            void* at = vx_ring_begin(ring_.get(), p, op_, sizeof(vx_event), 0, &slot);
             if (at == nullptr) {
                 std::abort();  // the reader has released all before this round
             }
             Ring::fill(at, p, op_, round, sizeof(vx_event));
-            vx_ring_commit(ring_->ring(), &slot, sizeof(vx_event));
+            vx_ring_commit(ring_.get(), &slot, sizeof(vx_event));
             committed_.fetch_add(1, std::memory_order_release);
         }
     }
 
     void read_all() {
-        vx_item item;
         std::uint64_t n = 0;
-        while (vx_reader_next(&reader_, &item) == VX_ITEM_EVENT) {
+        while (ring_.next().kind == VX_ITEM_EVENT) {
             n++;
         }
-        vx_reader_release(&reader_);
+        vx_reader_release(&ring_.reader);
         read_.fetch_add(n, std::memory_order_release);
     }
 
@@ -118,7 +113,7 @@ class Rounds {
                 if (::read(wakeup_.get(), &count, sizeof(count)) != sizeof(count)) {
                     std::abort();
                 }
-                vx_reader_awake(&reader_);
+                vx_reader_awake(&ring_.reader);
                 return;
             }
             if (ready == 0 && committed > read_.load()) {
@@ -132,9 +127,7 @@ class Rounds {
     unsigned op_;
     std::uint64_t rounds_;
     UniqueFd wakeup_{::eventfd(0, EFD_CLOEXEC)};
-    std::unique_ptr<MemoryRing> ring_;
-    std::vector<std::uint64_t> scratch_;
-    vx_reader reader_{};
+    Ring ring_;
     std::atomic<std::uint64_t> read_{0};
     std::atomic<std::uint64_t> committed_{0};
     std::atomic<bool> stop_{false};

@@ -9,7 +9,7 @@ set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/result.sh"
 # shellcheck source=../../scripts/lib/common.sh
 source "$ROOT/scripts/lib/common.sh"
-for part in packages suite kernels debug_kernel; do
+for part in packages suite kernels debug_kernel suites; do
     # shellcheck source=/dev/null
     source "$ROOT/scripts/lib/$part.sh"
 done
@@ -18,6 +18,8 @@ KERNEL=6.1-debug
 # What the guest shows is read from the build folder: its /tmp is its own.
 CANARY=$BUILD/canary
 SUITES=(coverage push filters mounts observe channels)
+# shellcheck disable=SC2034  # for lib/suites.sh
+VM_FLAGS=(--debug) LONG=0
 
 [[ -n ${VEXFS_DEBUG_KERNEL:-} ]] || {
     echo "skipped: kernel $KERNEL: takes long; VEXFS_DEBUG_KERNEL=build, or --long"
@@ -30,11 +32,10 @@ build_canary() {
     (load_kernel "$KERNEL" && make -C "$KERNEL_BUILD" M="$CANARY" modules)
 }
 
-in_guest() { "$ROOT/scripts/vm" --debug --no-build "$@"; }
-
 # is_found BUG PATTERN: the kernel reports the mistake, and the run fails for it.
 is_found() {
-    ends_with 99 "$2" in_guest --no-module -- insmod "$CANARY/vexfs_canary.ko" bug="$1"
+    ends_with 99 "$2" "$ROOT/scripts/vm" --debug --no-build --no-module -- \
+        insmod "$CANARY/vexfs_canary.ko" bug="$1"
 }
 
 check "the canaries are built" build_canary
@@ -45,7 +46,7 @@ check "lockdep finds an inversion" is_found lock-inversion "possible circular lo
 check "lockdep finds a read outside of its RCU section" is_found rcu "suspicious RCU usage"
 check "kmemleak finds a leak" is_found leak "unreferenced object"
 for suite in "${SUITES[@]}"; do
-    in_guest -- "$ROOT/tests/vm/$suite.sh" | sed -E "s/^(ok|not ok|skipped:) /&$suite: /"
+    run_suite vm "$ROOT/tests/vm/$suite.sh" | sed -E "s/^(ok|not ok|skipped:) /&$suite: /"
     check "$suite: no report, nothing left behind" [ "${PIPESTATUS[0]}" = 0 ]
 done
 exit "$FAILED"

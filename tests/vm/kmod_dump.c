@@ -45,10 +45,10 @@ static void print_flags(unsigned flags)
         "DIRECTORY", "EXEC",      "WROTE",    "REPLACED", "EXCHANGE", "TMPFILE",
         "UNLINKED",  "LAST_LINK", "FORCED",   "MODE",     "OWNER",    "GROUP",
         "DATASYNC",  "SYNC_FS",   "SYNC_ALL", "LAZY",     "BIND",     "REMOUNT",
-        "MOVE",      "SPECIAL",   "RESYNC",   "",   "NO_NAME",  "OPEN_TRUNC"};
+        "MOVE",      "SPECIAL",   "RESYNC",   "NO_NAME",  "OPEN_TRUNC"};
     unsigned i;
 
-    for (i = 0; i < 24; i++)
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (flags >> i & 1)
             printf(" %s", names[i]);
 }

@@ -4,8 +4,8 @@
 //   mappings and files below DIRECTORY, at random, with rubbish in every field, while their threads
 //   scribble over what they can write to and signals break in. VEXFS_SEED replays the choices of
 //   each process (not how they interleave). What must hold: every process can be killed and ends,
-//   the kernel writes no byte of an argument but those that it answers, and each record of the ring
-//   is zero where nothing was written. The kernel's log is judged by scripts/vm.
+//   the kernel writes nothing beside an argument, lets nobody write to the ring, and each event
+//   there is as long as its parts. The kernel's log is judged by scripts/vm.
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -38,12 +38,12 @@ pid_t start(std::uint64_t seed, std::uint64_t calls, const std::string& director
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         ::alarm(kStuckS);
         vexfs::vm::Attacker attacker(seed, directory);
-        const std::uint64_t done = attacker.attack(calls);
+        attacker.attack(calls);
         for (const std::string& problem : attacker.problems()) {
             fmt::print("not ok seed {}: {}\n", seed, problem);
         }
         std::fflush(stdout);
-        ::_exit(attacker.problems().empty() && done == calls ? 0 : 1);
+        ::_exit(attacker.problems().empty() ? 0 : 1);
     }
     return child;
 }

@@ -412,7 +412,7 @@ void Attacker::lose_privilege() {
     }
 }
 
-std::uint64_t Attacker::attack(std::uint64_t calls) {
+void Attacker::attack(std::uint64_t calls) {
     start_signals();
     // Without scribblers mappings can go, with them the kernel has to bear what is in them.
     if (once_in(2)) {
@@ -488,7 +488,6 @@ std::uint64_t Attacker::attack(std::uint64_t calls) {
                 call();
         }
     }
-    return calls;
 }
 
 }  // namespace vexfs::vm

@@ -119,7 +119,7 @@ bool Attacker::is_ring(const unsigned char* at, const Area& area) {
     return header->magic == VX_RING_MAGIC && header->total == area.bytes;
 }
 
-// Of a channel that only this look has written the consumer page of, the records that are there.
+// The records at the beginning of each sub-ring, while nothing has overwritten them.
 void Attacker::look_at_ring() {
     for (const Area& area : areas_) {
         const unsigned char* at = area.at.load();
