@@ -31,8 +31,6 @@ check "scripts/vm: --debug before --kernel" ends_with 125 "no kernel '6.12-debug
     "$VM" --no-build --debug --kernel 6.12 -- true
 check "scripts/vm: --debug after --kernel" ends_with 125 "no kernel '6.12-debug'" \
     "$VM" --no-build --kernel 6.12 --debug -- true
-check "scripts/vm: --debug without --kernel" ends_with 125 "no kernel '6.1-debug'" \
-    "$VM" --no-build --debug -- true
 check "scripts/vm: --debug with a folder" ends_with 2 "by its name" \
     "$VM" --debug --kernel "$WORK" -- true
 check "scripts/vm: no command" ends_with 2 "no command" "$VM" --kernel 6.1
