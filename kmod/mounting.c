@@ -91,17 +91,31 @@ static int lookup_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(lookup_leave);
 
-/* The last one counts: a file system may mount others for itself while it is made. */
-static int create_enter(struct kprobe *p, struct pt_regs *regs)
+struct tree_call {
+	const struct fs_context *fc;   /* the caller's until it returns */
+};
+
+static int tree_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	const struct fs_context *fc = (const struct fs_context *)regs_get_kernel_argument(regs, 0);
+	struct tree_call *c = (struct tree_call *)ri->data;
+	const struct mounting *m = mounting_of(current);
+
+	c->fc = (const struct fs_context *)regs_get_kernel_argument(regs, 0);
+	return !m || m->kind != VX_MOUNTING_NEW;
+}
+NOKPROBE_SYMBOL(tree_enter);
+
+/* The last one counts: a file system may mount others for itself while it is made. */
+static int tree_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct tree_call *c = (const struct tree_call *)ri->data;
 	struct mounting *m = mounting_of(current);
 
-	if (m && m->kind == VX_MOUNTING_NEW && fc->root)
-		m->sb = fc->root->d_sb;
+	if (m && !(int)regs_return_value(regs) && c->fc->root)
+		m->sb = c->fc->root->d_sb;
 	return 0;
 }
-NOKPROBE_SYMBOL(create_enter);
+NOKPROBE_SYMBOL(tree_leave);
 
 static int move_call_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -132,12 +146,13 @@ NOKPROBE_SYMBOL(move_enter);
 static struct vx_retprobe probes[] = {
 	{ .symbol = "kern_path", .entry = lookup_enter, .leave = lookup_leave,
 	  .data_size = sizeof(struct lookup_call) },
+	{ .symbol = "vfs_get_tree", .entry = tree_enter, .leave = tree_leave,
+	  .data_size = sizeof(struct tree_call) },
 	{ .symbol = "__x64_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
 	  .at_once = VX_MOUNTINGS },
 	{ .symbol = "__ia32_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
 	  .at_once = VX_MOUNTINGS, .optional = true },
 };
-static struct vx_entryprobe create_probe = { .symbol = "vfs_create_mount", .enter = create_enter };
 static struct vx_entryprobe move_probe = { .symbol = "security_move_mount", .enter = move_enter };
 
 int vx_mounting_start(void)
@@ -147,27 +162,19 @@ int vx_mounting_start(void)
 	/* Of calls that outlived the probes: their end was not seen. */
 	memset(mountings, 0, sizeof(mountings));
 	err = vx_retprobes_start(probes, ARRAY_SIZE(probes));
-	if (err)
-		return err;
-	err = vx_entryprobe_start(&create_probe);
-	if (err) {
-		vx_retprobes_stop(probes, ARRAY_SIZE(probes));
-		return err;
-	}
 	/* Not on a kernel without CONFIG_SECURITY: there do_move_mount() may tell, or nobody. */
-	vx_entryprobe_start(&move_probe);
-	return 0;
+	if (!err)
+		vx_entryprobe_start(&move_probe);
+	return err;
 }
 
 void vx_mounting_stop(void)
 {
 	vx_entryprobe_stop(&move_probe);
-	vx_entryprobe_stop(&create_probe);
 	vx_retprobes_stop(probes, ARRAY_SIZE(probes));
 }
 
 unsigned long vx_mounting_missed(void)
 {
-	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) +
-	       vx_entryprobe_missed(&create_probe) + vx_entryprobe_missed(&move_probe);
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_entryprobe_missed(&move_probe);
 }

@@ -6,7 +6,7 @@
  * functions that they call there are looked at:
  *
  *   kern_path()            the first one of a bind mount or a move resolves its source
- *   vfs_create_mount()     has the super block that is mounted anew
+ *   vfs_get_tree()         makes or finds the super block that is mounted anew
  *   security_move_mount()  is told what move_mount(2) moves, and where to
  */
 #ifndef VEXFS_MOUNTING_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fsync, fdatasync,
- * syncfs and sync from their own functions. Reported when they have returned, because then what they
- * promise is true.
+ * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync); fsync, fdatasync,
+ * syncfs and sync from their own functions. Reported when they have returned, because then what
+ * they promise is true.
  */
 #include <linux/file.h>
 
@@ -14,9 +14,9 @@
 #define SYNC_OPS VX_OP_BIT(VX_OP_SYNC)
 
 /*
- * vfs_fsync(), fsync(2), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into
- * them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a note
- * about the file: who finds it is inside.
+ * vfs_fsync(), fsync(2), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put
+ * it into them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a
+ * note about the file: who finds it is inside.
  */
 static VX_NOTES_KEPT(notes);
 

@@ -15,6 +15,8 @@
 # own build folder.
 
 DEFAULT_KERNEL=6.1
+# Those that scripts/test tests, the default first.
+KERNELS=("$DEFAULT_KERNEL" 6.12 7.3)
 # The Debian suite that has it; its cloud flavour is taken.
 declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports [7.3]=trixie-backports)
 # Why a kernel that one may ask for is not there.

@@ -33,8 +33,9 @@ make_module() {
     local ccache=() where=(in_root "$ROOT")
     [[ -n $ROOT ]] || where=()
     [[ -n $ROOT ]] || ! command -v ccache >/dev/null || ccache=(DEBIAN_KERNEL_USE_CCACHE=1)
-    "${where[@]}" make -C "$KERNEL_BUILD" M="$copy" -j"$(nproc)" --no-print-directory "${ccache[@]}" "$@" \
-        modules >&2 || die "the module does not build for kernel $KERNEL_VERSION (messages above)"
+    "${where[@]}" make -C "$KERNEL_BUILD" M="$copy" -j"$(nproc)" --no-print-directory \
+        "${ccache[@]}" "$@" modules >&2 ||
+        die "the module does not build for kernel $KERNEL_VERSION (messages above)"
 }
 
 # The kernel that runs here, with its headers, in place of load_kernel.

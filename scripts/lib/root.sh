@@ -7,15 +7,23 @@ declare -A ROOT_PACKAGES=([trixie]=gcc-14,make,dwarves,libelf1t64,libssl3t64)
 
 # prepare_root SUITE: makes it unless it is there; sets ROOT to its folder.
 prepare_root() {
-    local suite=$1
+    local suite=$1 why
     ROOT=$VEXFS_CACHE/roots/$suite
-    [[ $(id -u) == 0 ]] || die "needs root: the module is built in a Debian $suite system"
-    in_namespace true 2>/dev/null ||
-        die "no mount namespaces here (a container without the right to mount?): the module is" \
-            "built in a Debian $suite system, which needs them"
+    why=$(why_no_root)
+    [[ -z $why ]] || die "$why"
     [[ ! -e $ROOT/done ]] || return 0
     install_packages root
     with_lock "root-$suite" make_root "$suite" "$ROOT"
+}
+
+# why_no_root: what this machine lacks for it; nothing if nothing.
+why_no_root() {
+    if [[ $(id -u) != 0 ]]; then
+        echo "needs root: its module is built in a Debian system of a later release"
+    elif ! in_namespace mount --bind / / 2>/dev/null; then
+        echo "its module is built in a Debian system of a later release, and nothing can be" \
+            "mounted for that here (a container without the right to?)"
+    fi
 }
 
 # in_root FOLDER COMMAND...: runs COMMAND in the system in FOLDER. The cache is at its own path.

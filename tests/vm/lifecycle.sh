@@ -4,4 +4,5 @@
 # daemon in the middle, and recovery by the one command that doctor names.
 # vm: --no-load --timeout 1200
 # long: --timeout 12000
+# kernels: all
 exec python3 -B "$VEXFS_ROOT/tests/vm/lifecycle.py"
