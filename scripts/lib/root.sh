@@ -46,7 +46,7 @@ make_root() {
     in_namespace debootstrap --variant=minbase --keyring="$KEYRING" \
         --include="${ROOT_PACKAGES[$suite]}" "$suite" "$folder.part" "$(debian_mirror)" \
         >"$log" 2>&1 </dev/null || {
-        tail -n 20 "$log" "$folder.part/debootstrap/debootstrap.log" >&2 2>/dev/null || true
+        tail -n 8 "$log" "$folder.part/debootstrap/debootstrap.log" >&2 2>/dev/null || true
         rm -rf "$folder.part"
         die "no Debian $suite system can be made here (messages above); is the network up?"
     }

@@ -93,12 +93,13 @@ is_named() {
 #   # vm: FLAGS         flags for scripts/vm
 #   # long: FLAGS       more of them for the long form
 #   # kernels: all      what it shows depends on the kernel: it runs on each in every run
+#   # elsewhere: NAME=V  variables for the short form on the kernels after the first
 #   # expect: STATUS    the exit status that scripts/vm must end with (default 0)
 header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
 
 # run_suite KIND FILE KERNEL: runs it; its status is 0 as expected, 77 skipped, else failed.
 run_suite() {
-    local kind=$1 file=$2 kernel=$3 status=0 expected flags
+    local kind=$1 file=$2 kernel=$3 status=0 expected flags short=()
     case $kind in
     script) "$file" || status=$? ;;
     host) timeout --foreground --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
@@ -109,8 +110,11 @@ run_suite() {
             return 77
         }
         read -ra flags <<<"$(header "$file" vm) $([[ $LONG == 0 ]] || header "$file" long)"
+        [[ $kernel == "${KERNELS[0]}" || $LONG == 1 ]] ||
+            read -ra short <<<"$(header "$file" elsewhere)"
         expected=$(header "$file" expect)
-        "$VEXFS_ROOT/scripts/vm" --no-build --kernel "$kernel" "${flags[@]}" -- "$file" || status=$?
+        env "${short[@]}" "$VEXFS_ROOT/scripts/vm" --no-build --kernel "$kernel" "${flags[@]}" \
+            -- "$file" || status=$?
         [[ ${expected:-0} != 0 ]] || return "$status"
         [[ $status != "$expected" ]] || return 0
         echo "not ok scripts/vm ended with $status, must end with $expected"
