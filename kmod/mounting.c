@@ -149,9 +149,9 @@ static struct vx_retprobe probes[] = {
 	{ .symbol = "vfs_get_tree", .entry = tree_enter, .leave = tree_leave,
 	  .data_size = sizeof(struct tree_call) },
 	{ .symbol = "__x64_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
-	  .at_once = VX_MOUNTINGS },
+	  .at_once = VX_MOUNTINGS, .at_most = true },
 	{ .symbol = "__ia32_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
-	  .at_once = VX_MOUNTINGS, .optional = true },
+	  .at_once = VX_MOUNTINGS, .at_most = true, .optional = true },
 };
 static struct vx_entryprobe move_probe = { .symbol = "security_move_mount", .enter = move_enter };
 

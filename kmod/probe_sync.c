@@ -2,7 +2,8 @@
 /*
  * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync); fsync, fdatasync,
  * syncfs and sync from their own functions. Reported when they have returned, because then what
- * they promise is true.
+ * they promise is true. Also when they have failed: who relies on a sync must learn that it was
+ * none.
  */
 #include <linux/file.h>
 
@@ -40,14 +41,28 @@ static bool ended(struct pt_regs *regs)
 	return error_of(regs) > -ERESTARTSYS;
 }
 
+/*
+ * A system call that was found to pass through vfs_fsync_range() does so always, and needs no note
+ * from then on: each of them may push out one that is needed.
+ */
+enum outer { OUTER_FUNCTION, OUTER_FSYNC, OUTER_FDATASYNC, OUTERS };
+
+static bool passes[OUTERS];
+
 static bool inside(struct file *file)
 {
-	return vx_notes_has(&notes, file);
+	struct vx_note n;
+
+	if (!vx_notes_find(&notes, file, &n))
+		return false;
+	if (n.kind != OUTER_FUNCTION)
+		WRITE_ONCE(passes[n.kind], true);
+	return true;
 }
 
-static void note_outer(struct file *file)
+static void note_outer(struct file *file, enum outer kind)
 {
-	struct vx_note n = { .key = file };
+	struct vx_note n = { .key = file, .kind = kind };
 
 	vx_notes_write(&notes, &n);
 }
@@ -74,7 +89,7 @@ static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->datasync = (int)regs_get_kernel_argument(regs, 1);
 	if (!vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file))
 		return 1;
-	note_outer(c->file);
+	note_outer(c->file, OUTER_FUNCTION);
 	return 0;
 }
 NOKPROBE_SYMBOL(whole_enter);
@@ -123,17 +138,21 @@ static const struct pt_regs *user_regs(struct pt_regs *regs)
 
 static int call_enter(struct kretprobe_instance *ri, unsigned int fd, int datasync)
 {
+	const enum outer kind = datasync ? OUTER_FDATASYNC : OUTER_FSYNC;
 	struct range_call *c = (struct range_call *)ri->data;
-	struct file *file = fget(fd);
+	struct file *file;
 	bool watched;
 
+	if (READ_ONCE(passes[kind]))
+		return 1;
+	file = fget(fd);
 	if (!file)
 		return 1;
 	watched = vx_super_watched(file->f_path.dentry->d_sb, SYNC_OPS);
 	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = datasync, .fd = fd };
 	fput(file);
 	if (watched)
-		note_outer(file);
+		note_outer(file, kind);
 	return !watched;
 }
 NOKPROBE_SYMBOL(call_enter);
