@@ -10,7 +10,7 @@ prepare_root() {
     local suite=$1 why
     ROOT=$VEXFS_CACHE/roots/$suite
     why=$(why_no_root)
-    [[ -z $why ]] || die "$why"
+    [[ -z $why ]] || die "kernel $KERNEL_VERSION: $why"
     [[ ! -e $ROOT/done ]] || return 0
     install_packages root
     with_lock "root-$suite" make_root "$suite" "$ROOT"
