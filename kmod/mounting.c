@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a mount(2) mounts. The contract is in mounting.h. */
+/* What a mount(2) or move_mount(2) mounts. The contract is in mounting.h. */
 #include <linux/fs_context.h>
 #include <linux/sched.h>
 
@@ -8,8 +8,9 @@
 
 static struct mounting {
 	struct task_struct *task;   /* NULL: free */
-	bool bind;
+	enum vx_mounting_kind kind;
 	const struct super_block *sb;
+	const struct path *from, *to;   /* a move's */
 } mountings[VX_MOUNTINGS];
 
 static struct mounting *mounting_of(struct task_struct *task)
@@ -22,7 +23,7 @@ static struct mounting *mounting_of(struct task_struct *task)
 	return NULL;
 }
 
-void vx_mounting_begin(bool bind)
+void vx_mounting_begin(enum vx_mounting_kind kind, const struct path *to)
 {
 	unsigned int i;
 
@@ -31,8 +32,10 @@ void vx_mounting_begin(bool bind)
 
 		if (READ_ONCE(m->task) || cmpxchg(&m->task, NULL, current))
 			continue;
-		m->bind = bind;
+		m->kind = kind;
 		m->sb = NULL;
+		m->from = NULL;
+		m->to = to;
 		return;
 	}
 }
@@ -50,6 +53,17 @@ const struct super_block *vx_mounting_end(void)
 	return sb;
 }
 
+bool vx_mounting_moves(const struct path **from, const struct path **to)
+{
+	const struct mounting *m = mounting_of(current);
+
+	if (!m || !m->from || !m->to)
+		return false;
+	*from = m->from;
+	*to = m->to;
+	return true;
+}
+
 struct lookup_call {
 	const struct path *path;
 };
@@ -60,7 +74,7 @@ static int lookup_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct mounting *m = mounting_of(current);
 
 	c->path = (const struct path *)regs_get_kernel_argument(regs, 2);
-	return !m || !m->bind || m->sb;
+	return !m || m->kind == VX_MOUNTING_NEW || !m->to || m->sb;
 }
 NOKPROBE_SYMBOL(lookup_enter);
 
@@ -69,31 +83,77 @@ static int lookup_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct lookup_call *c = (const struct lookup_call *)ri->data;
 	struct mounting *m = mounting_of(current);
 
-	if (m && !(int)regs_return_value(regs))
-		m->sb = c->path->dentry->d_sb;
+	if (!m || (int)regs_return_value(regs))
+		return 0;
+	m->sb = c->path->dentry->d_sb;
+	m->from = c->path;
 	return 0;
 }
 NOKPROBE_SYMBOL(lookup_leave);
 
-/* The last one counts: a file system may mount others for itself while it is made. */
-static int create_enter(struct kprobe *p, struct pt_regs *regs)
+struct tree_call {
+	const struct fs_context *fc;   /* the caller's until it returns */
+};
+
+static int tree_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	const struct fs_context *fc = (const struct fs_context *)regs_get_kernel_argument(regs, 0);
+	struct tree_call *c = (struct tree_call *)ri->data;
+	const struct mounting *m = mounting_of(current);
+
+	c->fc = (const struct fs_context *)regs_get_kernel_argument(regs, 0);
+	return !m || m->kind != VX_MOUNTING_NEW;
+}
+NOKPROBE_SYMBOL(tree_enter);
+
+/* The last one counts: a file system may mount others for itself while it is made. */
+static int tree_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	const struct tree_call *c = (const struct tree_call *)ri->data;
 	struct mounting *m = mounting_of(current);
 
-	if (m && !m->bind && fc->root)
-		m->sb = fc->root->d_sb;
+	if (m && !(int)regs_return_value(regs) && c->fc->root)
+		m->sb = c->fc->root->d_sb;
 	return 0;
 }
-NOKPROBE_SYMBOL(create_enter);
+NOKPROBE_SYMBOL(tree_leave);
 
-static struct vx_retprobe lookup_probe = {
-	.symbol = "kern_path",
-	.entry = lookup_enter,
-	.leave = lookup_leave,
-	.data_size = sizeof(struct lookup_call),
+static int move_call_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	vx_mounting_begin(VX_MOUNTING_MOVE, NULL);
+	return 0;
+}
+NOKPROBE_SYMBOL(move_call_enter);
+
+static int move_call_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	vx_mounting_end();
+	return 0;
+}
+NOKPROBE_SYMBOL(move_call_leave);
+
+static int move_enter(struct kprobe *p, struct pt_regs *regs)
+{
+	struct mounting *m = mounting_of(current);
+
+	if (!m || m->kind != VX_MOUNTING_MOVE)
+		return 0;
+	m->from = (const struct path *)regs_get_kernel_argument(regs, 0);
+	m->to = (const struct path *)regs_get_kernel_argument(regs, 1);
+	return 0;
+}
+NOKPROBE_SYMBOL(move_enter);
+
+static struct vx_retprobe probes[] = {
+	{ .symbol = "kern_path", .entry = lookup_enter, .leave = lookup_leave,
+	  .data_size = sizeof(struct lookup_call) },
+	{ .symbol = "vfs_get_tree", .entry = tree_enter, .leave = tree_leave,
+	  .data_size = sizeof(struct tree_call) },
+	{ .symbol = "__x64_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
+	  .at_once = VX_MOUNTINGS, .at_most = true },
+	{ .symbol = "__ia32_sys_move_mount", .entry = move_call_enter, .leave = move_call_leave,
+	  .at_once = VX_MOUNTINGS, .at_most = true, .optional = true },
 };
-static struct vx_entryprobe create_probe = { .symbol = "vfs_create_mount", .enter = create_enter };
+static struct vx_entryprobe move_probe = { .symbol = "security_move_mount", .enter = move_enter };
 
 int vx_mounting_start(void)
 {
@@ -101,22 +161,20 @@ int vx_mounting_start(void)
 
 	/* Of calls that outlived the probes: their end was not seen. */
 	memset(mountings, 0, sizeof(mountings));
-	err = vx_retprobes_start(&lookup_probe, 1);
-	if (err)
-		return err;
-	err = vx_entryprobe_start(&create_probe);
-	if (err)
-		vx_retprobes_stop(&lookup_probe, 1);
+	err = vx_retprobes_start(probes, ARRAY_SIZE(probes));
+	/* Not on a kernel without CONFIG_SECURITY: there do_move_mount() may tell, or nobody. */
+	if (!err)
+		vx_entryprobe_start(&move_probe);
 	return err;
 }
 
 void vx_mounting_stop(void)
 {
-	vx_entryprobe_stop(&create_probe);
-	vx_retprobes_stop(&lookup_probe, 1);
+	vx_entryprobe_stop(&move_probe);
+	vx_retprobes_stop(probes, ARRAY_SIZE(probes));
 }
 
 unsigned long vx_mounting_missed(void)
 {
-	return vx_retprobes_missed(&lookup_probe, 1) + vx_entryprobe_missed(&create_probe);
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_entryprobe_missed(&move_probe);
 }

@@ -98,18 +98,6 @@ bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n)
 	return read_note(t, key, n, true);
 }
 
-bool vx_notes_has(struct vx_notes *t, const void *key)
-{
-	struct vx_note_bucket *b = vx_notes_bucket(t);
-	unsigned long flags;
-	bool found;
-
-	raw_spin_lock_irqsave(&b->lock, flags);
-	found = find(b, key);
-	raw_spin_unlock_irqrestore(&b->lock, flags);
-	return found;
-}
-
 bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before)
 {
 	struct vx_note_bucket *b = vx_notes_bucket(t);

@@ -35,7 +35,7 @@ struct vx_note {
 	struct inode *target;            /* rename: replaced */
 	const char *link;                /* symlink: its target */
 	u32 cookie;                      /* exchange */
-	u32 kind;                        /* calls: enum in probe_calls.c */
+	u32 kind;                        /* an enum of the file that writes it */
 	u64 seen;                        /* calls: channels (slots) that were told */
 	bool read;                       /* somebody has found it; not in a table that keeps them */
 };
@@ -84,8 +84,6 @@ void vx_notes_drop(struct vx_notes *t, const void *key);
 bool vx_notes_find(struct vx_notes *t, const void *key, struct vx_note *n);
 /* The same, and takes it out. */
 bool vx_notes_take(struct vx_notes *t, const void *key, struct vx_note *n);
-/* Is there one? */
-bool vx_notes_has(struct vx_notes *t, const void *key);
 /* Sets @bit in the note's seen; @before is the note as it was. False when there is none. */
 bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before);
 void vx_notes_clear(struct vx_notes *t);

@@ -12,7 +12,7 @@ struct dentry *vx_place_dir(struct inode *dir)
 
 	/* A directory has one dentry; the lock keeps the list whole while its head is read. */
 	spin_lock(&dir->i_lock);
-	dentry = hlist_entry_safe(dir->i_dentry.first, struct dentry, d_u.d_alias);
+	dentry = hlist_entry_safe(dir->i_dentry.first, struct dentry, VX_D_ALIAS);
 	spin_unlock(&dir->i_lock);
 	return dentry;
 }
@@ -39,7 +39,7 @@ bool vx_place_tmpfile(struct inode *inode)
 	bool found = false;
 
 	spin_lock(&inode->i_lock);
-	hlist_for_each_entry(d, &inode->i_dentry, d_u.d_alias) {
+	hlist_for_each_entry(d, &inode->i_dentry, VX_D_ALIAS) {
 		if (found || n++ == ALIASES_MAX)
 			break;
 		spin_lock(&d->d_lock);

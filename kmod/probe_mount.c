@@ -6,7 +6,8 @@
  *
  *   path_mount()     mount(2): new mount, bind, remount
  *   do_move_mount()  mount(2) with MS_MOVE, move_mount(2) (a move, or the last step of the new
- *                    mount calls)
+ *                    mount calls). Where the compiler has made a clone of it with arguments of
+ *                    its own, those are not looked at: mounting.h knows what is moved
  *   path_umount()    umount(2)
  *
  * After an unmount neither mount nor mount point need exist any more, and a reference would have
@@ -26,7 +27,7 @@
 #include "probe.h"
 
 #define BOTH (VX_OP_BIT(VX_OP_MOUNT) | VX_OP_BIT(VX_OP_UNMOUNT))
-#define NOT_A_MOUNT (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE | MS_MOVE)
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 #define SOURCE_MAX 512
 
 /*
@@ -87,11 +88,13 @@ struct mount_call {
 	const char *source;
 	const char *type;
 	unsigned long flags;
+	bool moves;                 /* do_move_mount()'s leave reports it */
 };
 
 static int mount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	struct mount_call *c = (struct mount_call *)ri->data;
+	enum vx_mounting_kind kind = VX_MOUNTING_NEW;
 
 	c->source = (const char *)regs_get_kernel_argument(regs, 0);
 	c->path = (const struct path *)regs_get_kernel_argument(regs, 1);
@@ -99,9 +102,17 @@ static int mount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->flags = regs_get_kernel_argument(regs, 3);
 	if ((c->flags & MS_MGC_MSK) == MS_MGC_VAL)
 		c->flags &= ~MS_MGC_MSK;
-	if ((c->flags & NOT_A_MOUNT) && !(c->flags & (MS_REMOUNT | MS_BIND)))
+	/* In path_mount()'s own order of precedence. */
+	if (c->flags & MS_REMOUNT)
+		kind = VX_MOUNTING_NEW;
+	else if (c->flags & MS_BIND)
+		kind = VX_MOUNTING_BIND;
+	else if (c->flags & PROPAGATION)
 		return 1;
-	vx_mounting_begin(c->flags & MS_BIND);
+	else if (c->flags & MS_MOVE)
+		kind = VX_MOUNTING_MOVE;
+	c->moves = kind == VX_MOUNTING_MOVE;
+	vx_mounting_begin(kind, c->path);
 	return 0;
 }
 NOKPROBE_SYMBOL(mount_enter);
@@ -120,7 +131,7 @@ static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	struct vfsmount *parent;
 	char source[SOURCE_MAX] VX_UNINIT;
 
-	if ((int)regs_return_value(regs))
+	if (c->moves || (int)regs_return_value(regs))
 		return 0;
 	preempt_disable();
 	if (c->flags & MS_REMOUNT) {
@@ -141,23 +152,38 @@ static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 NOKPROBE_SYMBOL(mount_leave);
 
 struct move_call {
-	const struct path *from;
+	const struct path *from;    /* the callers', with references */
 	const struct path *to;
 	bool attached;
 };
 
-static int move_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
+static int move_begin(struct move_call *c)
 {
-	struct move_call *c = (struct move_call *)ri->data;
 	struct vfsmount *parent;
 
-	c->from = (const struct path *)regs_get_kernel_argument(regs, 0);
-	c->to = (const struct path *)regs_get_kernel_argument(regs, 1);
 	/* Made by fsmount() or open_tree() and not mounted yet: it hangs nowhere. */
 	c->attached = vx_mountpoint(c->from->mnt, &parent);
 	return 0;
 }
+NOKPROBE_SYMBOL(move_begin);
+
+static int move_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct move_call *c = (struct move_call *)ri->data;
+
+	c->from = (const struct path *)regs_get_kernel_argument(regs, 0);
+	c->to = (const struct path *)regs_get_kernel_argument(regs, 1);
+	return move_begin(c);
+}
 NOKPROBE_SYMBOL(move_enter);
+
+static int move_enter_clone(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct move_call *c = (struct move_call *)ri->data;
+
+	return vx_mounting_moves(&c->from, &c->to) ? move_begin(c) : 1;
+}
+NOKPROBE_SYMBOL(move_enter_clone);
 
 static int move_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -317,6 +343,9 @@ static struct vx_retprobe probes[] = {
 	{ .symbol = "path_mount", .entry = mount_enter, .leave = mount_leave,
 	  .data_size = sizeof(struct mount_call), .at_once = VX_MOUNTINGS, .at_most = true },
 	{ .symbol = "do_move_mount", .entry = move_enter, .leave = move_leave,
+	  .data_size = sizeof(struct move_call), .at_once = VX_MOUNTINGS, .at_most = true,
+	  .optional = true },
+	{ .symbol = "do_move_mount.isra.0", .entry = move_enter_clone, .leave = move_leave,
 	  .data_size = sizeof(struct move_call), .at_once = VX_MOUNTINGS, .at_most = true,
 	  .optional = true },
 	{ .symbol = "path_umount", .entry = umount_enter, .leave = umount_leave,

@@ -26,7 +26,7 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 	const bool exchange = rd->flags & RENAME_EXCHANGE;
 	struct vx_note n;
 
-	if (target == d_inode(rd->old_dentry) || !rd->old_dir->i_op->rename ||
+	if (target == d_inode(rd->old_dentry) || !vx_rename_dir(rd)->i_op->rename ||
 	    !vx_super_watched(rd->old_dentry->d_sb, VX_OP_BIT(VX_OP_FILE_RENAME)))
 		return 0;
 	/* A plain rename needs no note, but must not find that of an earlier, failed call. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync), fdatasync, syncfs
- * and sync from their own functions. Reported when they have returned, because then what they
- * promise is true. Also when they have failed: who relies on a sync must learn that it was none.
+ * Sync: fsync and its like from vfs_fsync_range() (also O_SYNC writes and msync); fsync, fdatasync,
+ * syncfs and sync from their own functions. Reported when they have returned, because then what
+ * they promise is true. Also when they have failed: who relies on a sync must learn that it was
+ * none.
  */
 #include <linux/file.h>
 
@@ -14,14 +15,14 @@
 #define SYNC_OPS VX_OP_BIT(VX_OP_SYNC)
 
 /*
- * vfs_fsync(), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into
- * them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a note
- * about the file: who finds it is inside.
+ * vfs_fsync(), fsync(2), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put
+ * it into them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a
+ * note about the file: who finds it is inside.
  */
 static VX_NOTES_KEPT(notes);
 
 struct range_call {
-	struct file *file;   /* the caller holds it until it returns; fdatasync: compared only */
+	struct file *file;   /* the caller holds it until it returns; system calls: compared only */
 	loff_t start;
 	loff_t end;
 	int datasync;
@@ -40,14 +41,28 @@ static bool ended(struct pt_regs *regs)
 	return error_of(regs) > -ERESTARTSYS;
 }
 
+/*
+ * A system call that was found to pass through vfs_fsync_range() does so always, and needs no note
+ * from then on: each of them may push out one that is needed.
+ */
+enum outer { OUTER_FUNCTION, OUTER_FSYNC, OUTER_FDATASYNC, OUTERS };
+
+static bool passes[OUTERS];
+
 static bool inside(struct file *file)
 {
-	return vx_notes_has(&notes, file);
+	struct vx_note n;
+
+	if (!vx_notes_find(&notes, file, &n))
+		return false;
+	if (n.kind != OUTER_FUNCTION)
+		WRITE_ONCE(passes[n.kind], true);
+	return true;
 }
 
-static void note_outer(struct file *file)
+static void note_outer(struct file *file, enum outer kind)
 {
-	struct vx_note n = { .key = file };
+	struct vx_note n = { .key = file, .kind = kind };
 
 	vx_notes_write(&notes, &n);
 }
@@ -74,7 +89,7 @@ static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->datasync = (int)regs_get_kernel_argument(regs, 1);
 	if (!vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file))
 		return 1;
-	note_outer(c->file);
+	note_outer(c->file, OUTER_FUNCTION);
 	return 0;
 }
 NOKPROBE_SYMBOL(whole_enter);
@@ -121,32 +136,48 @@ static const struct pt_regs *user_regs(struct pt_regs *regs)
 	return (const struct pt_regs *)regs_get_kernel_argument(regs, 0);
 }
 
-static int data_enter(struct kretprobe_instance *ri, unsigned int fd)
+static int call_enter(struct kretprobe_instance *ri, unsigned int fd, int datasync)
 {
+	const enum outer kind = datasync ? OUTER_FDATASYNC : OUTER_FSYNC;
 	struct range_call *c = (struct range_call *)ri->data;
-	struct file *file = fget(fd);
+	struct file *file;
 	bool watched;
 
+	if (READ_ONCE(passes[kind]))
+		return 1;
+	file = fget(fd);
 	if (!file)
 		return 1;
 	watched = vx_super_watched(file->f_path.dentry->d_sb, SYNC_OPS);
-	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = 1, .fd = fd };
+	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = datasync, .fd = fd };
 	fput(file);
 	if (watched)
-		note_outer(file);
+		note_outer(file, kind);
 	return !watched;
 }
-NOKPROBE_SYMBOL(data_enter);
+NOKPROBE_SYMBOL(call_enter);
+
+static int sync_enter_native(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	return call_enter(ri, user_regs(regs)->di, 0);
+}
+NOKPROBE_SYMBOL(sync_enter_native);
+
+static int sync_enter_ia32(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	return call_enter(ri, user_regs(regs)->bx, 0);
+}
+NOKPROBE_SYMBOL(sync_enter_ia32);
 
 static int data_enter_native(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return data_enter(ri, user_regs(regs)->di);
+	return call_enter(ri, user_regs(regs)->di, 1);
 }
 NOKPROBE_SYMBOL(data_enter_native);
 
 static int data_enter_ia32(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return data_enter(ri, user_regs(regs)->bx);
+	return call_enter(ri, user_regs(regs)->bx, 1);
 }
 NOKPROBE_SYMBOL(data_enter_ia32);
 
@@ -155,7 +186,7 @@ NOKPROBE_SYMBOL(data_enter_ia32);
  * only then is the event left out: a reference taken at the entry would be lost when the probe is
  * stopped before the call returns.
  */
-static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
+static int call_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct range_call *c = (const struct range_call *)ri->data;
 	struct file *file;
@@ -171,7 +202,7 @@ static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	fput(file);
 	return 0;
 }
-NOKPROBE_SYMBOL(data_leave);
+NOKPROBE_SYMBOL(call_leave);
 
 struct fs_call {
 	const struct super_block *sb;   /* compared only: the file may be closed meanwhile */
@@ -265,9 +296,13 @@ static struct vx_retprobe probes[] = {
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
 	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = whole_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 256 },
-	{ .symbol = "__x64_sys_fdatasync", .entry = data_enter_native, .leave = data_leave,
+	{ .symbol = "__x64_sys_fsync", .entry = sync_enter_native, .leave = call_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
-	{ .symbol = "__ia32_sys_fdatasync", .entry = data_enter_ia32, .leave = data_leave,
+	{ .symbol = "__ia32_sys_fsync", .entry = sync_enter_ia32, .leave = call_leave,
+	  .data_size = sizeof(struct range_call), .optional = true },
+	{ .symbol = "__x64_sys_fdatasync", .entry = data_enter_native, .leave = call_leave,
+	  .data_size = sizeof(struct range_call), .at_once = 1024 },
+	{ .symbol = "__ia32_sys_fdatasync", .entry = data_enter_ia32, .leave = call_leave,
 	  .data_size = sizeof(struct range_call), .optional = true },
 	{ .symbol = "ksys_sync", .leave = all_leave },
 	{ .symbol = "__x64_sys_syncfs", .entry = fs_enter_native, .leave = fs_leave,

@@ -56,4 +56,21 @@ static inline void vx_vma_flags(struct vm_area_struct *vma, unsigned long set, u
 #endif
 }
 
+/* The directory that vfs_rename() takes the name from. */
+static inline const struct inode *vx_rename_dir(const struct renamedata *rd)
+{
+#ifdef VX_HAVE_RENAME_PARENT
+	return rd->old_parent->d_inode;
+#else
+	return rd->old_dir;
+#endif
+}
+
+/* The member of struct dentry by which it is in the list of its inode's names. */
+#ifdef VX_HAVE_ALIAS_NAMED
+#define VX_D_ALIAS d_alias
+#else
+#define VX_D_ALIAS d_u.d_alias
+#endif
+
 #endif

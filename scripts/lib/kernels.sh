@@ -15,15 +15,23 @@
 # own build folder.
 
 DEFAULT_KERNEL=6.1
+# Those that scripts/test tests, the default first.
+KERNELS=("$DEFAULT_KERNEL" 6.12 7.3)
 # The Debian suite that has it; its cloud flavour is taken.
-declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports)
+declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports [7.3]=trixie-backports)
 # Why a kernel that one may ask for is not there.
 declare -A KERNEL_MISSING=(
-    [7.3]="its modules must be built in a Debian 13 root, which is not set up here yet"
     [6.12-debug]="no debug kernel is built here yet"
+    [7.3-debug]="no debug kernel is built here yet"
 )
 # Groups of lib/packages.sh that its headers need besides "kmod".
 declare -A KERNEL_NEEDS=([6.12]=btf)
+# The Debian release in which its modules are built, where it is not this machine's (lib/root.sh).
+declare -A KERNEL_ROOTS=([7.3]=trixie)
+
+# What is unpacked of all that an image and its headers depend on: not what only keeps a system's
+# list of kernels in order. Later kernels' images are split: binary, modules, base (its map).
+KERNEL_PACKAGE='^linux-((image|base|binary|modules|headers|kbuild)-[0-9]|compiler-)'
 
 load_kernel() {
     local name=$1 folder
@@ -91,15 +99,15 @@ fetch_kernel() {
     say "kernel $name is $KERNEL_VERSION"
 }
 
-# kernel_packages FOLDER: the image, and the headers with all that they are made of.
+# kernel_packages FOLDER: the image and the headers, with all that they are made of.
 kernel_packages() {
     local folder=$1 todo package seen=
-    package_depends "$folder" linux-image-cloud-amd64 | grep '^linux-image-[0-9]'
-    mapfile -t todo < <(package_depends "$folder" linux-headers-cloud-amd64)
+    mapfile -t todo < <(package_depends "$folder" linux-image-cloud-amd64 &&
+        package_depends "$folder" linux-headers-cloud-amd64)
     while [[ ${#todo[@]} -gt 0 ]]; do
         package=${todo[0]}
         todo=("${todo[@]:1}")
-        [[ $package =~ ^linux-(headers|kbuild|compiler)- ]] || continue
+        [[ $package =~ $KERNEL_PACKAGE ]] || continue
         [[ " $seen " != *" $package "* ]] || continue
         seen+=" $package"
         printf '%s\n' "$package"
@@ -119,7 +127,7 @@ settle_kernel() {
     version=${modules##*/}
     ln -sfn "$root/usr/src/linux-headers-$version" "$modules/build"
     rm -f "$modules/source"
-    sed -i "s|^include /usr/src/|include $root/usr/src/|" \
+    sed -i "s#^\\(include \\|KBUILD_OUTPUT=\\)/usr/src/#\\1$root/usr/src/#" \
         "$root/usr/src/linux-headers-$version/Makefile"
     [[ -d $root/lib ]] || ln -s usr/lib "$root/lib"
     depmod -b "$root" "$version"

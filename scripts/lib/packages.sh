@@ -20,6 +20,8 @@ declare -A PACKAGES=(
     [debug]="flex bison bc libelf-dev libssl-dev dwarves"
     # the headers of kernels from 6.12 on carry BTF
     [btf]="dwarves"
+    # a Debian system of a later release, to build modules of its kernels in (lib/root.sh)
+    [root]="debootstrap debian-archive-keyring"
 )
 
 # missing_packages GROUP...: the packages of these groups that are not installed, one a line.

@@ -9,7 +9,11 @@
 # status; status 77 then means skipped, with the last line as the reason. A status that is wrong
 # although no test is reported as failed is a failure too.
 
-# list_suites: "NAME KIND FILE", one a line. The host's suites need not be built yet.
+# Kernels whose module could not be built, and the suite that tried.
+declare -A UNBUILT=()
+
+# list_suites: "NAME KIND FILE KERNEL", one a line. The host's suites need not be built yet. KIND
+# "later" is a suite of the VM that runs on this kernel only with --long, or when it is named.
 list_suites() {
     local file name
     echo "check script $VEXFS_ROOT/scripts/check"
@@ -21,10 +25,24 @@ list_suites() {
     for name in $(host_folders); do
         echo "host/$name host $VEXFS_BUILD/tests/test_$name"
     done
+    for name in "${KERNELS[@]}"; do
+        echo "kmod/${name##*/} kmod $VEXFS_ROOT/scripts/kmod $name"
+    done
+    for name in "${KERNELS[@]}"; do
+        list_vm_suites "$name"
+    done
+}
+
+list_vm_suites() {
+    local kernel=$1 file name kind on=
+    [[ $kernel == "$DEFAULT_KERNEL" ]] || on=@${kernel##*/}
     for file in "$VEXFS_ROOT"/tests/vm/*.sh; do
         [[ -x $file ]] || continue
         name=${file##*/}
-        echo "vm/${name%.sh} vm $file"
+        kind=vm
+        [[ $kernel == "${KERNELS[0]}" || $LONG == 1 || $(header "$file" kernels) == all ]] ||
+            kind=later
+        echo "vm/${name%.sh}$on $kind $file $kernel"
     done
 }
 
@@ -50,11 +68,13 @@ need_matches() {
     done
 }
 
-# is_wanted NAME PATTERN...: NAME is one of the patterns, or in the folder that one names.
+# is_wanted NAME PATTERN...: NAME is one of the patterns, or in the folder that one names. After
+# --kernel a name need not say the kernel.
 is_wanted() {
     local name=$1 pattern
     shift
     [[ $# -gt 0 ]] || return 0
+    [[ $ONE_KERNEL == 0 || " $* " == *@* ]] || name=${name%@*}
     for pattern in "$@"; do
         # shellcheck disable=SC2053  # a pattern
         [[ $name != $pattern && ${name#*/} != $pattern && $name != "$pattern"/* ]] || return 0
@@ -62,22 +82,39 @@ is_wanted() {
     return 1
 }
 
+# is_named NAME WORD...: one of the words is NAME, in full or its last part, and no pattern.
+is_named() {
+    local name=$1
+    shift
+    [[ " $* " == *" $name "* || " $* " == *" ${name#*/} "* ]]
+}
+
 # header FILE KEY: what follows "# KEY:" in the head of a VM suite.
 #   # vm: FLAGS         flags for scripts/vm
 #   # long: FLAGS       more of them for the long form
+#   # kernels: all      what it shows depends on the kernel: it runs on each in every run
+#   # elsewhere: NAME=V  variables for the short form on the kernels after the first
 #   # expect: STATUS    the exit status that scripts/vm must end with (default 0)
 header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
 
-# run_suite KIND FILE: runs it; its status is 0 as expected, 77 skipped, else failed.
+# run_suite KIND FILE KERNEL: runs it; its status is 0 as expected, 77 skipped, else failed.
 run_suite() {
-    local kind=$1 file=$2 status=0 expected flags
+    local kind=$1 file=$2 kernel=$3 status=0 expected flags short=()
     case $kind in
     script) "$file" || status=$? ;;
     host) timeout --foreground --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
+    kmod) build_for "$kernel" || status=$? ;;
     vm)
+        [[ ! -v UNBUILT[$kernel] ]] || {
+            echo "there is no module for this kernel, see ${UNBUILT[$kernel]}"
+            return 77
+        }
         read -ra flags <<<"$(header "$file" vm) $([[ $LONG == 0 ]] || header "$file" long)"
+        [[ $kernel == "${KERNELS[0]}" || $LONG == 1 ]] ||
+            read -ra short <<<"$(header "$file" elsewhere)"
         expected=$(header "$file" expect)
-        "$VEXFS_ROOT/scripts/vm" --no-build "${VM_FLAGS[@]}" "${flags[@]}" -- "$file" || status=$?
+        env "${short[@]}" "$VEXFS_ROOT/scripts/vm" --no-build --kernel "$kernel" "${flags[@]}" \
+            -- "$file" || status=$?
         [[ ${expected:-0} != 0 ]] || return "$status"
         [[ $status != "$expected" ]] || return 0
         echo "not ok scripts/vm ended with $status, must end with $expected"
@@ -87,6 +124,20 @@ run_suite() {
     # Catch2 exits with the number of failures, so 77 does not mean "skipped" there.
     [[ $kind != host || $status != 77 ]] || status=1
     return "$status"
+}
+
+# build_for KERNEL: fetches it if need be, and builds the module.
+build_for() {
+    local kernel=$1 why=''
+    [[ ! -v KERNEL_ROOTS[$kernel] ]] || why=$(why_no_root)
+    [[ -z $why ]] || { echo "$why" && return 77; }
+    "$VEXFS_ROOT/scripts/kmod" --kernel "$kernel"
+}
+
+# skip_later NAME: counts a suite of that kind as skipped.
+skip_later() {
+    SKIPS+=("$1: on this kernel only with --long, or when it is named")
+    SKIPPED=$((SKIPPED + 1))
 }
 
 # count_results STATUS LOG NAME: adds to PASSED, FAILED, SKIPPED and SKIPS.

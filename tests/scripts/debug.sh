@@ -19,7 +19,7 @@ KERNEL=6.1-debug
 CANARY=$BUILD/canary
 SUITES=(coverage push filters mounts observe channels)
 # shellcheck disable=SC2034  # for lib/suites.sh
-VM_FLAGS=(--debug) LONG=0
+LONG=0
 
 [[ -n ${VEXFS_DEBUG_KERNEL:-} ]] || {
     echo "skipped: kernel $KERNEL: takes long; VEXFS_DEBUG_KERNEL=build, or --long"
@@ -46,7 +46,7 @@ check "lockdep finds an inversion" is_found lock-inversion "possible circular lo
 check "lockdep finds a read outside of its RCU section" is_found rcu "suspicious RCU usage"
 check "kmemleak finds a leak" is_found leak "unreferenced object"
 for suite in "${SUITES[@]}"; do
-    run_suite vm "$ROOT/tests/vm/$suite.sh" | sed -E "s/^(ok|not ok|skipped:) /&$suite: /"
+    run_suite vm "$ROOT/tests/vm/$suite.sh" "$KERNEL" | sed -E "s/^(ok|not ok|skipped:) /&$suite: /"
     check "$suite: no report, nothing left behind" [ "${PIPESTATUS[0]}" = 0 ]
 done
 exit "$FAILED"

@@ -31,3 +31,11 @@ ends_with() {
     [[ $status == "$wanted" ]] || { echo "status $status, not $wanted" && return 1; }
     grep -qe "$pattern" "$WORK/said" || { echo "nothing like '$pattern'" && return 1; }
 }
+
+# lacks PATTERN COMMAND...: the command succeeds, and nothing in its output is like that.
+lacks() {
+    local pattern=$1
+    shift
+    "$@" >"$WORK/said" 2>&1 </dev/null || return 1
+    ! grep -e "$pattern" "$WORK/said"
+}

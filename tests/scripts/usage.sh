@@ -27,6 +27,19 @@ done
 check "scripts/test --list takes patterns" ends_with 0 '^vm/canary_oops$' \
     "$TEST" --list 'vm/canary_*'
 
+check "scripts/test: a suite that depends on the kernel runs on each" \
+    ends_with 0 '^vm/coverage@7.3$' "$TEST" --list
+check "scripts/test: one that does not only with --long" ends_with 0 '^vm/guest@7.3$' \
+    "$TEST" --long --list
+check "scripts/test: or when it is named" ends_with 0 '^vm/guest@7.3$' \
+    "$TEST" --list vm/guest@7.3
+check "scripts/test: but not by a pattern" lacks '^vm/guest@7.3$' "$TEST" --list '*@7.3'
+check "scripts/test --kernel: all suites, on that kernel" ends_with 0 '^vm/guest@6.12$' \
+    "$TEST" --kernel 6.12 --list vm/guest
+check "scripts/test --kernel: on no other" lacks '@7.3$' "$TEST" --kernel 6.12 --list
+check "scripts/test --kernel: which there is" ends_with 2 "no kernel '5.10'" \
+    "$TEST" --kernel 5.10
+
 check "scripts/vm: --debug before --kernel" ends_with 125 "no kernel '6.12-debug'" \
     "$VM" --no-build --debug --kernel 6.12 -- true
 check "scripts/vm: --debug after --kernel" ends_with 125 "no kernel '6.12-debug'" \

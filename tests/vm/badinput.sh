@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bad input, in the kernel's calls and in the daemon's surroundings: a documented errno or message,
 # nothing lost, no complaint of the kernel.
+# kernels: all
 set -uo pipefail
 
 failed=0

@@ -3,6 +3,7 @@
 # Each operation by every way a program can do it: exactly one right event each, and nothing
 # besides, on tmpfs and ext4: as the kernel says it, with all operations watched and with each of
 # them alone, and once more as `vexctl tail` shows it.
+# kernels: all
 set -uo pipefail
 
 failed=0

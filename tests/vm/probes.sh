@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --no-load
 # More calls at once than the module's probes can follow: counted, and a gap in the stream; and a
 # sync that failed. The module is loaded with few places first, then as it comes.
+# vm: --no-load
+# kernels: all
 set -uo pipefail
 
 failed=0

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The push ring: results, re-emission, a ring that lies; injection into a FUSE mount, also while
 # that is unmounted.
+# kernels: all
 set -uo pipefail
 
 failed=0

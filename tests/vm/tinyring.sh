@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Losses are counted exactly: attempted = delivered + lost, for each CPU, class and operation, all
 # 18; and a flood of reads loses nothing of class M while somebody reads.
+# kernels: all
 set -uo pipefail
 
 failed=0

@@ -117,7 +117,13 @@ mkdir -p "$plain" "$source" "$mount" /scratch/journal
 vexfsd --source "$source" --journal /scratch/journal --socket "$control" --ops all "$mount" ||
     exit 1
 run git repo
-run module module
+compiler=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*\) .*/\1/p' \
+    "/lib/modules/$(uname -r)/build/.config")
+if command -v "$compiler" >/dev/null; then
+    run module module
+else
+    echo "skipped: module: this kernel's modules are built with $compiler, which is not here"
+fi
 run sqlite database
 run rsync tree
 same copy "rsync's copy"

@@ -2,13 +2,16 @@
 #include "vm/vx_coverage/scene.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "abi/event.h"
@@ -136,6 +139,21 @@ void Scene::fails(long result, int error, std::string_view what) {
     } else if (errno != error) {
         trouble(what, errno);
     }
+}
+
+bool Scene::kernel_since(unsigned major, unsigned minor) {
+    utsname name{};
+    unsigned is_major = 0;
+    unsigned is_minor = 0;
+    ::uname(&name);
+    std::sscanf(name.release, "%u.%u", &is_major, &is_minor);
+    return is_major != major ? is_major > major : is_minor >= minor;
+}
+
+bool Scene::write_syncs() const {
+    struct statfs st {};
+    return !kernel_since(6, 6) || ::statfs(directory_.c_str(), &st) != 0 ||
+           st.f_type != TMPFS_MAGIC;
 }
 
 void Scene::trouble(std::string_view what, int error) {

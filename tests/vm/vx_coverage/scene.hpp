@@ -133,6 +133,13 @@ class Scene {
     // The case cannot be run here: why.
     void skip(std::string why) { skipped_ = std::move(why); }
 
+    // The kernel that runs is that version or a later one. For what kernels themselves do
+    // differently, as docs/coverage.md says: never for what the module could make equal.
+    [[nodiscard]] static bool kernel_since(unsigned major, unsigned minor);
+    // A write with O_SYNC or the like makes something durable. On tmpfs, where there is nothing to
+    // make durable, it stopped doing so in 6.6.
+    [[nodiscard]] bool write_syncs() const;
+
     [[nodiscard]] const std::vector<Want>& wants() const { return wants_; }
     [[nodiscard]] const std::vector<std::string>& troubles() const { return troubles_; }
     [[nodiscard]] const std::string& skipped() const { return skipped_; }

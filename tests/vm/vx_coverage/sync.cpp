@@ -21,7 +21,9 @@ void written_sync(Scene& s, int flag, std::uint32_t expected) {
     const int fd = s.open("f", O_WRONLY | flag);
     s.begin();
     s.ok(::pwrite(fd, "abc", 3, 5), "pwrite");
-    s.want(VX_OP_SYNC, "f", expected).range(5, 3);
+    if (s.write_syncs()) {
+        s.want(VX_OP_SYNC, "f", expected).range(5, 3);
+    }
     s.want(VX_OP_FILE_WRITE, "f");
 }
 
@@ -31,7 +33,9 @@ void written_rwf(Scene& s) {
     const iovec part{text, 3};
     s.begin();
     s.ok(::pwritev2(fd, &part, 1, 5, RWF_SYNC), "pwritev2");
-    s.want(VX_OP_SYNC, "f").range(5, 3);
+    if (s.write_syncs()) {
+        s.want(VX_OP_SYNC, "f").range(5, 3);
+    }
     s.want(VX_OP_FILE_WRITE, "f");
 }
 
@@ -43,7 +47,9 @@ void sent_sync(Scene& s) {
     const int to = s.open("g", O_WRONLY | O_SYNC);
     s.begin();
     s.ok(::sendfile(to, from, nullptr, 100), "sendfile");
-    s.want(VX_OP_SYNC, "g").range(0, 100);
+    if (s.write_syncs()) {
+        s.want(VX_OP_SYNC, "g").range(0, 100);
+    }
     s.want(VX_OP_FILE_READ, "f");
     s.want(VX_OP_FILE_WRITE, "g");
 }
@@ -57,7 +63,9 @@ void spliced_sync(Scene& s) {
     s.ok(::write(s.keep(ends[1]), "abc", 3), "fill the pipe");
     s.begin();
     s.ok(::splice(ends[0], nullptr, fd, nullptr, 3, 0), "splice");
-    s.want(VX_OP_SYNC, "f").range(0, 3);
+    if (s.write_syncs()) {
+        s.want(VX_OP_SYNC, "f").range(0, 3);
+    }
     s.want(VX_OP_FILE_WRITE, "f");
 }
 
