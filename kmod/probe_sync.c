@@ -16,28 +16,30 @@
 /*
  * vfs_fsync(), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put it into
  * them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a note
- * about the file: who finds it is inside.
+ * about the dentry: who finds it is inside. So is overlayfs below itself: until 6.7 the file on its
+ * upper layer, which it syncs in turn, is another but has the same dentry.
  */
 static VX_NOTES(notes);
 
 struct range_call {
 	struct file *file;   /* the caller holds it until it returns; fdatasync: compared only */
+	const struct dentry *dentry;  /* compared only */
 	loff_t start;
 	loff_t end;
 	int datasync;
 	unsigned int fd;
 };
 
-static bool inside(struct file *file)
+/* False: it is not watched, or inside of one that is. */
+static bool outer(struct range_call *c)
 {
-	return vx_notes_has(&notes, file);
-}
+	struct vx_note n = { .key = c->file->f_path.dentry };
 
-static void note_outer(struct file *file)
-{
-	struct vx_note n = { .key = file };
-
+	c->dentry = n.key;
+	if (!vx_super_watched(c->dentry->d_sb, SYNC_OPS) || vx_notes_has(&notes, n.key))
+		return false;
 	vx_notes_write(&notes, &n);
+	return true;
 }
 
 static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -48,7 +50,7 @@ static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->start = (loff_t)regs_get_kernel_argument(regs, 1);
 	c->end = (loff_t)regs_get_kernel_argument(regs, 2);
 	c->datasync = (int)regs_get_kernel_argument(regs, 3);
-	return !vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file);
+	return !outer(c);
 }
 NOKPROBE_SYMBOL(range_enter);
 
@@ -60,10 +62,7 @@ static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->start = 0;
 	c->end = LLONG_MAX;
 	c->datasync = (int)regs_get_kernel_argument(regs, 1);
-	if (!vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file))
-		return 1;
-	note_outer(c->file);
-	return 0;
+	return !outer(c);
 }
 NOKPROBE_SYMBOL(whole_enter);
 
@@ -89,18 +88,12 @@ static int range_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct range_call *c = (const struct range_call *)ri->data;
 
+	vx_notes_drop(&notes, c->dentry);
 	if (!(int)regs_return_value(regs))
 		report_file(c, c->file);
 	return 0;
 }
 NOKPROBE_SYMBOL(range_leave);
-
-static int whole_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	vx_notes_drop(&notes, ((const struct range_call *)ri->data)->file);
-	return range_leave(ri, regs);
-}
-NOKPROBE_SYMBOL(whole_leave);
 
 /* A system call's only argument is a pointer to the registers that it came with. */
 static const struct pt_regs *user_regs(struct pt_regs *regs)
@@ -112,16 +105,14 @@ static int data_enter(struct kretprobe_instance *ri, unsigned int fd)
 {
 	struct range_call *c = (struct range_call *)ri->data;
 	struct file *file = fget(fd);
-	bool watched;
+	bool is_outer;
 
 	if (!file)
 		return 1;
-	watched = vx_super_watched(file->f_path.dentry->d_sb, SYNC_OPS);
 	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = 1, .fd = fd };
+	is_outer = outer(c);
 	fput(file);
-	if (watched)
-		note_outer(file);
-	return !watched;
+	return !is_outer;
 }
 NOKPROBE_SYMBOL(data_enter);
 
@@ -147,7 +138,7 @@ static int data_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct range_call *c = (const struct range_call *)ri->data;
 	struct file *file;
 
-	vx_notes_drop(&notes, c->file);
+	vx_notes_drop(&notes, c->dentry);
 	if ((int)regs_return_value(regs))
 		return 0;
 	file = fget(c->fd);
@@ -246,7 +237,7 @@ NOKPROBE_SYMBOL(all_leave);
 static struct vx_retprobe probes[] = {
 	{ .symbol = "vfs_fsync_range", .entry = range_enter, .leave = range_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
-	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = whole_leave,
+	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = range_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 256 },
 	{ .symbol = "__x64_sys_fdatasync", .entry = data_enter_native, .leave = data_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
