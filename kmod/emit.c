@@ -13,6 +13,7 @@
 #include "dirs.h"
 #include "emit.h"
 #include "filter.h"
+#include "last_link.h"
 #include "place.h"
 #include "record.h"
 #include "trace.h"
@@ -150,7 +151,8 @@ static __always_inline void fill_task(struct vx_event *e)
 }
 
 /* The old name behind the new one, and what else a rename has. Returns the record's length. */
-static u32 build_rename(struct vx_event *e, const struct vx_fact *f, u32 name_len)
+static u32 build_rename(struct vx_event *e, const struct vx_super *s, const struct vx_fact *f,
+			u32 name_len)
 {
 	const u32 old_len = min_t(u32, f->old_name->len, NAME_MAX);
 	const struct inode *target = f->target;
@@ -167,7 +169,10 @@ static u32 build_rename(struct vx_event *e, const struct vx_fact *f, u32 name_le
 		r->target_gen = target->i_generation;
 		r->target_nlink = target->i_nlink;
 		r->target_mode = target->i_mode;
-		e->flags |= VX_F_REPLACED | (target->i_nlink ? 0 : VX_F_LAST_LINK);
+		e->flags |= VX_F_REPLACED;
+		if (S_ISDIR(target->i_mode) ||
+		    (!r->target_nlink && vx_last_link_claim(s, target)))
+			e->flags |= VX_F_LAST_LINK;
 	}
 	e->offset = 0;
 	e->length = 0;
@@ -176,12 +181,13 @@ static u32 build_rename(struct vx_event *e, const struct vx_fact *f, u32 name_le
 }
 
 /* What most events have not. The name is in its place already. */
-static u32 build_more(struct vx_event *e, unsigned int op, const struct vx_fact *f, u32 name_len)
+static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int op,
+		      const struct vx_fact *f, u32 name_len)
 {
 	if (f->elsewhere)
 		e->fsid = f->fsid;
 	if (op == VX_OP_FILE_RENAME)
-		return build_rename(e, f, name_len);
+		return build_rename(e, s, f, name_len);
 	e->offset = f->offset;
 	e->length = f->length;
 	return vx_event_append(e, name_len, f->name2, f->name2_len);
@@ -202,7 +208,7 @@ static __always_inline u32 build(struct vx_event *e, const struct vx_super *s, u
 	e->cookie = 0;
 	e->flags = flags;
 	if (more)
-		return build_more(e, op, f, p->len);
+		return build_more(e, s, op, f, p->len);
 	e->offset = 0;
 	e->length = 0;
 	e->name_len = p->len;
@@ -291,8 +297,12 @@ static __always_inline void write_record(struct vx_super *s, unsigned int cpu, u
 		write_told(s, cpu, op, f, now);
 		return;
 	}
+	flags |= f->flags;
+	if (unlikely(op == VX_OP_FILE_DELETE && (flags & VX_F_LAST_LINK)) &&
+	    !vx_last_link_claim(s, f->inode))
+		flags &= ~VX_F_LAST_LINK;
 	vx_ring_attempt(r, &slot, op, now);
-	vx_ring_commit(r, &slot, build(e, s, op, f, &place, f->flags | flags, more));
+	vx_ring_commit(r, &slot, build(e, s, op, f, &place, flags, more));
 	if (unlikely(op == VX_OP_DIR_CREATE))
 		vx_dirs_created(s, cpu, f);
 	if (trace_vexfs_emit_enabled())

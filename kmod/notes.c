@@ -28,6 +28,16 @@ static void drop(struct vx_note_bucket *b, const void *key)
 			b->note[i].task = NULL;
 }
 
+/* Is @n's place to be had rather than @m's? */
+static bool cheaper(const struct vx_note *n, const struct vx_note *m)
+{
+	if (!n->task || !m->task)
+		return !n->task;
+	if (n->read != m->read)
+		return n->read;
+	return n->age < m->age;
+}
+
 void vx_notes_write(struct vx_notes *t, struct vx_note *n)
 {
 	struct vx_note_bucket *b = vx_notes_bucket(t);
@@ -38,9 +48,11 @@ void vx_notes_write(struct vx_notes *t, struct vx_note *n)
 	raw_spin_lock_irqsave(&b->lock, flags);
 	drop(b, n->key);
 	drop(b, n->other);
-	for (i = 0; i < VX_NOTE_WAYS && place->task; i++)
-		if (!b->note[i].task || b->note[i].age < place->age)
+	for (i = 1; i < VX_NOTE_WAYS; i++)
+		if (cheaper(&b->note[i], place))
 			place = &b->note[i];
+	if (place->task && !place->read)
+		WRITE_ONCE(b->lost, b->lost + 1);
 	*place = *n;
 	place->task = current;
 	place->age = b->age++;
@@ -68,6 +80,7 @@ static bool read_note(struct vx_notes *t, const void *key, struct vx_note *n, bo
 	found = find(b, key);
 	if (found) {
 		*n = *found;
+		found->read = !t->kept;
 		if (take)
 			found->task = NULL;
 	}
@@ -124,4 +137,14 @@ void vx_notes_clear(struct vx_notes *t)
 		WRITE_ONCE(t->bucket[i].used, false);
 		raw_spin_unlock_irqrestore(&t->bucket[i].lock, flags);
 	}
+}
+
+unsigned long vx_notes_lost(const struct vx_notes *t)
+{
+	unsigned long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t->bucket); i++)
+		sum += READ_ONCE(t->bucket[i].lost);
+	return sum;
 }

@@ -3,11 +3,16 @@
  * Notes from a probe on a function's entry to whatever runs later in the same task: small tables,
  * hashed by task.
  *
- * Nobody takes a note back when a call fails or a probe is stopped, so notes are left behind. They
- * do no harm: a note is found only by its task and one of its two keys, a new note of the task
- * about a key takes the place of the old, and where a bucket is full the oldest goes. What a note
+ * Notes are left behind: by calls that fail, by probes that are stopped, and in most tables
+ * (VX_NOTES) by all that have been read. They do no harm: a note is found only by its task and one
+ * of its two keys, and a new note of the task about a key takes the place of the old. What a note
  * points to must be held by the caller of the function that wrote it for as long as somebody can
  * ask for it.
+ *
+ * A full bucket gives the place of what has been read, then of what is oldest. The latter may be
+ * of a call that is under way, which then is not told rightly: it is counted, as a hit that the
+ * probe could not deliver. In a table whose notes are taken back when the call returns
+ * (VX_NOTES_KEPT) all are of such calls, read or not.
  */
 #ifndef VEXFS_NOTES_H
 #define VEXFS_NOTES_H
@@ -32,21 +37,27 @@ struct vx_note {
 	u32 cookie;                      /* exchange */
 	u32 kind;                        /* calls: enum in probe_calls.c */
 	u64 seen;                        /* calls: channels (slots) that were told */
+	bool read;                       /* somebody has found it; not in a table that keeps them */
 };
 
 struct vx_note_bucket {
 	raw_spinlock_t lock;
 	bool used;                       /* there has been a note; set and cleared with the lock */
 	u64 age;
+	unsigned long lost;              /* notes that had to make room unread */
 	struct vx_note note[VX_NOTE_WAYS];
 };
 
 struct vx_notes {
+	const bool kept;
 	struct vx_note_bucket bucket[1 << VX_NOTE_BUCKETS_BITS];
 };
 
-#define VX_NOTES(name)                                                                    \
+#define VX_NOTES(name) VX_NOTES_TABLE(name, false)
+#define VX_NOTES_KEPT(name) VX_NOTES_TABLE(name, true)
+#define VX_NOTES_TABLE(name, keeps)                                                       \
 	struct vx_notes name = {                                                          \
+		.kept = (keeps),                                                          \
 		.bucket = { [0 ... (1 << VX_NOTE_BUCKETS_BITS) - 1] = {                   \
 			.lock = __RAW_SPIN_LOCK_UNLOCKED(name.bucket.lock) } }            \
 	}
@@ -78,5 +89,7 @@ bool vx_notes_has(struct vx_notes *t, const void *key);
 /* Sets @bit in the note's seen; @before is the note as it was. False when there is none. */
 bool vx_notes_mark(struct vx_notes *t, const void *key, u64 bit, struct vx_note *before);
 void vx_notes_clear(struct vx_notes *t);
+/* Notes that had to make room and may have been missed, since the module was loaded. */
+unsigned long vx_notes_lost(const struct vx_notes *t);
 
 #endif

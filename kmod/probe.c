@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Starting and stopping probes. The contract is in probe.h. */
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 
 #include "abi/version.h"
@@ -7,6 +8,12 @@
 #include "probe.h"
 
 #define AT_ONCE_DEFAULT 256
+#define AT_ONCE_MAX 16384       /* each place is allocated when the probe is started */
+
+static uint probe_maxactive;
+module_param(probe_maxactive, uint, 0444);
+MODULE_PARM_DESC(probe_maxactive,
+		 "calls that each return probe can follow at one time; 0: 64 to 1024, by probe");
 
 static const struct vx_probe_group *const groups[] = {
 	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
@@ -17,6 +24,15 @@ static DEFINE_MUTEX(lock);
 static unsigned int users[ARRAY_SIZE(groups)];  /* [lock] */
 static bool works[ARRAY_SIZE(groups)];          /* set once at load */
 
+static int places(const struct vx_retprobe *p)
+{
+	const int wanted = p->at_once ? p->at_once : AT_ONCE_DEFAULT;
+
+	if (!probe_maxactive)
+		return wanted;
+	return min_t(uint, probe_maxactive, p->at_most ? wanted : AT_ONCE_MAX);
+}
+
 static int start_one(struct vx_retprobe *p)
 {
 	int err;
@@ -26,7 +42,7 @@ static int start_one(struct vx_retprobe *p)
 		.entry_handler = p->entry,
 		.handler = p->leave,
 		.data_size = p->data_size,
-		.maxactive = p->at_once ? p->at_once : AT_ONCE_DEFAULT,
+		.maxactive = places(p),
 	};
 	err = register_kretprobe(&p->rp);
 	p->running = !err;

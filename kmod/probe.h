@@ -24,6 +24,7 @@ struct vx_retprobe {
 	kretprobe_handler_t leave;
 	size_t data_size;
 	int at_once;              /* calls that can be under way at one time; 0: a default */
+	bool at_most;             /* what the calls leave elsewhere has no more places than that */
 	bool optional;            /* the kernel may not have the function */
 	bool running;
 	unsigned long missed;     /* by earlier runs */

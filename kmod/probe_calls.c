@@ -28,7 +28,7 @@ struct call {
 	u32 kind;
 };
 
-static VX_NOTES(notes);
+static VX_NOTES_KEPT(notes);
 atomic_t vx_calls_under_way;
 
 bool vx_probe_calls_pass(unsigned int op, const struct dentry *dentry, unsigned int slot)
@@ -136,7 +136,7 @@ static void stop(void)
 
 static unsigned long missed(void)
 {
-	return vx_retprobes_missed(probes, ARRAY_SIZE(probes));
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_notes_lost(&notes);
 }
 
 const struct vx_probe_group vx_probe_calls = {

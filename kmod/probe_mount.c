@@ -315,11 +315,12 @@ NOKPROBE_SYMBOL(umount_leave);
 
 static struct vx_retprobe probes[] = {
 	{ .symbol = "path_mount", .entry = mount_enter, .leave = mount_leave,
-	  .data_size = sizeof(struct mount_call), .at_once = VX_MOUNTINGS },
+	  .data_size = sizeof(struct mount_call), .at_once = VX_MOUNTINGS, .at_most = true },
 	{ .symbol = "do_move_mount", .entry = move_enter, .leave = move_leave,
-	  .data_size = sizeof(struct move_call), .at_once = VX_MOUNTINGS, .optional = true },
+	  .data_size = sizeof(struct move_call), .at_once = VX_MOUNTINGS, .at_most = true,
+	  .optional = true },
 	{ .symbol = "path_umount", .entry = umount_enter, .leave = umount_leave,
-	  .data_size = sizeof(struct umount_call), .at_once = VX_MOUNTINGS },
+	  .data_size = sizeof(struct umount_call), .at_once = VX_MOUNTINGS, .at_most = true },
 };
 
 static int start(void)

@@ -112,7 +112,7 @@ static void rename_stop(void)
 
 static unsigned long rename_missed(void)
 {
-	return vx_entryprobe_missed(&on_rename);
+	return vx_entryprobe_missed(&on_rename) + vx_notes_lost(&renames);
 }
 
 static int symlink_start(void)
@@ -128,7 +128,7 @@ static void symlink_stop(void)
 
 static unsigned long symlink_missed(void)
 {
-	return vx_entryprobe_missed(&on_symlink);
+	return vx_entryprobe_missed(&on_symlink) + vx_notes_lost(&symlinks);
 }
 
 const struct vx_probe_group vx_probe_rename = {

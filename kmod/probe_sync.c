@@ -19,7 +19,7 @@
  * about the dentry: who finds it is inside. So is overlayfs below itself: until 6.7 the file on its
  * upper layer, which it syncs in turn, is another but has the same dentry.
  */
-static VX_NOTES(notes);
+static VX_NOTES_KEPT(notes);
 
 struct range_call {
 	struct file *file;   /* the caller holds it until it returns; fdatasync: compared only */
@@ -264,7 +264,7 @@ static void stop(void)
 
 static unsigned long missed(void)
 {
-	return vx_retprobes_missed(probes, ARRAY_SIZE(probes));
+	return vx_retprobes_missed(probes, ARRAY_SIZE(probes)) + vx_notes_lost(&notes);
 }
 
 const struct vx_probe_group vx_probe_sync = {

@@ -226,7 +226,8 @@ void report_rename(Session& session, const Caller& caller, const Move& move, con
     Report report(session.reporter(), VX_OP_FILE_RENAME, caller);
     describe_move(report, move, moved);
     if (error == 0 && target.node) {
-        report.flag(VX_F_REPLACED).flag(VX_F_LAST_LINK, target.st.st_nlink == 0);
+        report.flag(VX_F_REPLACED)
+            .flag(VX_F_LAST_LINK, target.st.st_nlink == 0 || S_ISDIR(target.st.st_mode));
         report.event().target = target.node->id;
         report.event().target_nlink = static_cast<std::uint32_t>(target.st.st_nlink);
         report.event().target_mode = target.st.st_mode;

@@ -394,7 +394,7 @@ std::string_view flag_name(unsigned bit) {
         {"directory", "exec",      "wrote",    "replaced", "exchange", "tmpfile",
          "unlinked",  "last_link", "forced",   "mode",     "owner",    "group",
          "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",     "remount",
-         "move",      "special",   "resync",   "pushed",   "no_name",  "open_trunc"});
+         "move",      "special",   "resync",   "no_name",  "open_trunc"});
     static_assert((1U << kNames.size()) - 1 == VX_F_ALL, "a flag of the ABI has no name here");
     return bit < kNames.size() ? kNames[bit] : std::string_view();
 }

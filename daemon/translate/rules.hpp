@@ -21,8 +21,7 @@ inline constexpr std::uint32_t kGone = 1U << 25;           // nobody can reach i
 inline constexpr std::uint32_t kHasVector = 1U << 26;      // known to have a vector
 inline constexpr std::uint32_t kNoVector = 1U << 27;       // known to have none
 inline constexpr std::uint32_t kTargetRegular = 1U << 28;  // the same for a replaced target
-inline constexpr std::uint32_t kTargetGone = 1U << 29;     // its last name was replaced
-inline constexpr std::uint32_t kTargetNoVector = 1U << 30;
+inline constexpr std::uint32_t kTargetNoVector = 1U << 29;
 static_assert(VX_F_ALL < kRegular, "a flag of the ABI took the place of a derived condition");
 
 struct Rule {
@@ -41,7 +40,7 @@ inline constexpr std::string_view kWhenWritten = "a regular file that had been o
 inline constexpr std::string_view kWhenNotWritten = "otherwise";
 inline constexpr std::string_view kWhenReplaced = "a target was replaced";
 inline constexpr std::string_view kWhenTargetGone = "the target's last name was replaced";
-inline constexpr std::uint32_t kTargetLast = VX_F_REPLACED | kTargetGone;
+inline constexpr std::uint32_t kTargetLast = VX_F_REPLACED | VX_F_LAST_LINK;
 
 inline constexpr auto kRules = std::to_array<Rule>({
     {VX_OP_FILE_OPEN, 0, 0, gives(VX_UOP_GRAPH_NODE_QUERY), ""},

@@ -23,10 +23,7 @@ std::uint32_t conditions_of(const vx_event& e, Vectors vectors) noexcept {
     c |= bit_if(vectors.object == Vector::present, kHasVector);
     c |= bit_if(vectors.object == Vector::absent, kNoVector);
     if (const vx_rename* rename = vx_event_rename_const(&e); rename != nullptr) {
-        const bool directory = S_ISDIR(rename->target_mode);
         c |= bit_if(S_ISREG(rename->target_mode), kTargetRegular);
-        c |= bit_if(rename->target_nlink == 0 || directory, kTargetGone);
-        c |= bit_if((e.flags & VX_F_LAST_LINK) != 0, kTargetGone);
         c |= bit_if(vectors.target == Vector::absent, kTargetNoVector);
     }
     return c;

@@ -10,8 +10,9 @@
 #   KERNEL_IMAGE    the bootable image
 #   KERNEL_MODULES  the folder that modprobe wants at /lib/modules/$KERNEL_VERSION
 #   KERNEL_BUILD    the folder that "make -C" wants
-# NAME is a row of KERNEL_SUITES; or a folder with an unpacked kernel (lib/modules/VERSION, a
-# vmlinuz and usr/src/linux-headers-VERSION); or a kernel's own build folder.
+# NAME is a row of KERNEL_SUITES; or one of DEBUG_SOURCES (lib/debug_kernel.sh); or a folder with an
+# unpacked kernel (lib/modules/VERSION, a vmlinuz and usr/src/linux-headers-VERSION); or a kernel's
+# own build folder.
 
 DEFAULT_KERNEL=6.1
 # The Debian suite that has it; its cloud flavour is taken.
@@ -19,7 +20,6 @@ declare -A KERNEL_SUITES=([6.1]=bookworm [6.12]=bookworm-backports)
 # Why a kernel that one may ask for is not there.
 declare -A KERNEL_MISSING=(
     [7.3]="its modules must be built in a Debian 13 root, which is not set up here yet"
-    [6.1-debug]="no debug kernel is built here yet"
     [6.12-debug]="no debug kernel is built here yet"
 )
 # Groups of lib/packages.sh that its headers need besides "kmod".
@@ -35,6 +35,8 @@ load_kernel() {
         fi
         # shellcheck source=/dev/null
         source "$folder/env"
+    elif [[ -v DEBUG_SOURCES[$name] ]]; then
+        load_debug_kernel "$name"
     elif [[ -d $name ]]; then
         load_kernel_folder "$(cd "$name" && pwd -P)"
     else

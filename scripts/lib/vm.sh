@@ -14,7 +14,8 @@ KERNEL_REPORTS+='|general protection fault|possible recursive locking|circular l
 KERNEL_REPORTS+='|inconsistent lock state|inconsistent .* usage|suspicious RCU usage'
 KERNEL_REPORTS+='|sleeping function called|scheduling while atomic|Call Trace|detected stalls'
 KERNEL_REPORTS+='|self-detected stall|blocked for more than|refcount_t:|list_(add|del) corruption'
-KERNEL_REPORTS+='|new suspected memory leaks|DEBUG_LOCKS_WARN_ON|bad unlock balance'
+KERNEL_REPORTS+='|new suspected memory leaks|unreferenced object'
+KERNEL_REPORTS+='|DEBUG_LOCKS_WARN_ON|bad unlock balance'
 
 # make_initramfs FILE: busybox, the modules that lead to the root, and scripts/guest/init. Made once
 # for a kernel and a state of these scripts.
@@ -139,6 +140,9 @@ machine() {
     KERNEL_ARGUMENTS="console=ttyS0 loglevel=7 panic=-1 oops=panic printk.devkmsg=on log_buf_len=4M"
     KERNEL_ARGUMENTS+=" tsc=reliable clocksource=tsc mitigations=off random.trust_cpu=on"
     KERNEL_ARGUMENTS+=" rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
+    # What virtiofsd writes into the guest's memory an emulator does not see, and would go on
+    # running code that stood there before. A page that is cleared first is no code any more.
+    KERNEL_ARGUMENTS+=" init_on_alloc=1"
 }
 
 # True when a guest boots with KVM within seconds. Tried once for a kernel and a boot of the host.

@@ -62,10 +62,9 @@ struct vx_record {
 #define VX_F_MOVE (1u << 18)      /* Mount: an existing mount was moved */
 #define VX_F_SPECIAL (1u << 19)   /* FileCreate: device, fifo or socket */
 #define VX_F_RESYNC (1u << 20)    /* found by comparing after a loss, not seen as it happened */
-#define VX_F_PUSHED (1u << 21)    /* came from user space through the push ring */
-#define VX_F_NO_NAME (1u << 22)   /* no name is known for the object */
-#define VX_F_OPEN_TRUNC (1u << 23) /* FileTruncate: by O_TRUNC at open */
-#define VX_F_ALL ((1u << 24) - 1)
+#define VX_F_NO_NAME (1u << 21)   /* no name is known for the object */
+#define VX_F_OPEN_TRUNC (1u << 22) /* FileTruncate: by O_TRUNC at open */
+#define VX_F_ALL ((1u << 23) - 1)
 
 #define VX_COMM_LEN 16
 #define VX_NAME_MAX 255    /* bytes of a file name */
@@ -93,7 +92,7 @@ struct vx_event {
 	__u64 offset;      /* bytes; start of the range where one is known. Mount: mount flags */
 	__u64 length;      /* bytes; 0: not known (Sync: 0 means to the end of the file) */
 	__u32 flags;       /* VX_F_* */
-	__s32 error;       /* 0, or a negative errno of an operation that failed */
+	__s32 error;       /* 0; the place of a negative errno. What failed is not told now */
 	__u32 mode;        /* type and permission bits, after the operation */
 	__u32 nlink;       /* names that the object has after the operation */
 	__u32 uid;         /* effective ids of the acting task, in the initial user namespace */

@@ -121,7 +121,10 @@ struct vx_stats {
 	__u64 dirs;             /* VX_REC_DIR records written */
 	__u64 pushed;           /* entries handled */
 	__u64 push_failed;
-	/* probe hits that the kernel could not deliver: operations that were not seen */
+	/*
+	 * calls that a probe of the kernel could not follow: operations that were not seen, or not
+	 * completely; at most so many
+	 */
 	__u64 probe_missed;
 	__u64 seen[VX_OP_SLOTS];
 	__u64 filtered[VX_OP_SLOTS];

@@ -47,7 +47,7 @@ TEST_CASE("Record types, flags and features keep their bits") {
         VX_F_TMPFILE,   VX_F_UNLINKED, VX_F_LAST_LINK, VX_F_FORCED,     VX_F_MODE,
         VX_F_OWNER,     VX_F_GROUP,    VX_F_DATASYNC,  VX_F_SYNC_FS,    VX_F_SYNC_ALL,
         VX_F_LAZY,      VX_F_BIND,     VX_F_REMOUNT,   VX_F_MOVE,       VX_F_SPECIAL,
-        VX_F_RESYNC,    VX_F_PUSHED,   VX_F_NO_NAME,   VX_F_OPEN_TRUNC,
+        VX_F_RESYNC,    VX_F_NO_NAME,   VX_F_OPEN_TRUNC,
     };
     for (std::size_t bit = 0; bit < std::size(flags); bit++) {
         CAPTURE(bit);

@@ -17,7 +17,7 @@ ALL_OPS = (1 << len(OPS)) - 1
 SUBTREE, UID, PID, NOT_ME = 1, 2, 4, 8
 FLAGS = ["directory", "exec", "wrote", "replaced", "exchange", "tmpfile", "unlinked", "last_link",
          "forced", "mode", "owner", "group", "datasync", "sync_fs", "sync_all", "lazy", "bind",
-         "remount", "move", "special", "resync", "pushed", "no_name", "open_trunc"]
+         "remount", "move", "special", "resync", "no_name", "open_trunc"]
 
 _PAGE = 4096
 _PRODUCER = 2048  # bytes of struct vx_producer

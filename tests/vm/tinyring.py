@@ -69,7 +69,11 @@ check("doctor names the loss", f"{lost} events" in doctor.stdout, doctor.stdout)
 check("the daemon ends", daemon.stop())
 
 # As many readers as the guest has CPUs read until they are killed.
-FLOOD = "import os\nfile = os.open('/tmp/flood/file', os.O_RDONLY)\nwhile True: os.pread(file, 1, 0)"
+FLOOD = """import os
+file = os.open("/tmp/flood/file", os.O_RDONLY)
+while True:
+    os.pread(file, 1, 0)
+"""
 
 os.makedirs("/tmp/flood")
 with open("/tmp/flood/file", "wb") as file:
@@ -97,7 +101,8 @@ for reader in readers:
     reader.wait()
 daemon.sync()
 rows = {row["op"]: row for row in daemon.json("stats")["ops"]}
-check("a flood of reads is more than a tiny ring and a daemon can take", rows["FileRead"]["lost"] > 0)
+check("a flood of reads is more than a tiny ring and a daemon can take",
+      rows["FileRead"]["lost"] > 0)
 check_equal("no event of class M is lost in it",
             {op: rows[op]["lost"] for op in ("DirCreate", "FileRename", "DirDelete")},
             {"DirCreate": 0, "FileRename": 0, "DirDelete": 0})

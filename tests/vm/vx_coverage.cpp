@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // vx_coverage MOUNT_POINT [CASE...]
 //   Plays every case of the matrix on the file system mounted there and compares what the kernel
-//   says with what must come: exactly one right event each, nothing besides.
+//   says with what must come: exactly one right event each, nothing besides. Then the races; CASE
+//   "race" plays only these.
 // vx_coverage --alone MOUNT_POINT [CASE...]
 //   The same for each operation alone: watched with a mask of only this one, in every case that has
 //   it.
@@ -40,6 +41,8 @@ std::vector<Case> all_cases() {
     return all;
 }
 
+constexpr std::string_view kRaces = "race";
+
 struct Arguments {
     std::string where;
     bool play_only = false;
@@ -56,6 +59,9 @@ struct Arguments {
             }
         }
         return wanted.empty();
+    }
+    [[nodiscard]] bool wants_races() const {
+        return wanted.empty() || std::ranges::find(wanted, kRaces) != wanted.end();
     }
 };
 
@@ -156,7 +162,7 @@ int check_filters(const Arguments& arguments) {
     int failed = 0;
     for (const std::string& word : arguments.wanted) {
         const auto cases = all_cases();
-        if (std::none_of(cases.begin(), cases.end(), [&](const Case& it) {
+        if (word != kRaces && std::none_of(cases.begin(), cases.end(), [&](const Case& it) {
                 return std::string_view(it.name).starts_with(word);
             })) {
             fmt::print("not ok no case is called {}\n", word);
@@ -178,8 +184,9 @@ int run_all(const Arguments& arguments) {
             failed += run(it, arguments.where, VX_OPS_ALL, **stream) ? 0 : 1;
         }
     }
-    if (arguments.wanted.empty()) {
+    if (arguments.wants_races()) {
         failed += link_race(arguments.where, **stream) ? 0 : 1;
+        failed += last_link_race(arguments.where, **stream) ? 0 : 1;
     }
     return failed == 0 ? 0 : 1;
 }

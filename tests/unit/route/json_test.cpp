@@ -167,7 +167,7 @@ TEST_CASE("json: an event has every field of the contract, with its value") {
 }
 
 TEST_CASE("json: a rename has both ends, and the object that was replaced") {
-    Record record(VX_OP_FILE_RENAME, VX_F_REPLACED);
+    Record record(VX_OP_FILE_RENAME, VX_F_REPLACED | VX_F_LAST_LINK);
     record.names("new", "old");
     record->parent_ino = 3;
     record.rename() = {2, 77, 0, 5, 0, S_IFREG | 0600};

@@ -91,13 +91,19 @@ TEST_CASE("translate: a replaced target loses its name first, and with the last 
     const UserOp node = target(VX_UOP_GRAPH_NODE_DELETE);
     const UserOp move = object(VX_UOP_GRAPH_EDGE_UPDATE, Detail::move);
     CHECK(ops_of(record) == Ops{edge, move});
+    record->flags |= VX_F_LAST_LINK;
     record.rename().target_nlink = 0;
     CHECK(ops_of(record) == Ops{edge, node, target(VX_UOP_VECTOR_DELETE), move});
     CHECK(ops_of(record, {Vector::unknown, Vector::absent}) == Ops{edge, node, move});
-    // An empty directory has lost its last name, whatever its link count says.
+    // A directory has lost its last name, whatever its link count says, and no vector.
     record.rename().target_mode = S_IFDIR | 0755;
     record.rename().target_nlink = 1;
     CHECK(ops_of(record) == Ops{edge, node, move});
+    // Another event says that the last name has gone.
+    record->flags = VX_F_REPLACED;
+    record.rename().target_mode = S_IFREG | 0600;
+    record.rename().target_nlink = 0;
+    CHECK(ops_of(record) == Ops{edge, move});
 }
 
 TEST_CASE("translate: writing and truncating update the node") {
@@ -216,7 +222,7 @@ TEST_CASE("translate: replacing a file by a rename forgets the target's vector")
     Record close(VX_OP_FILE_CLOSE, VX_F_WROTE);
     close->ino = 20;
     translator.translate(close.record(), Boundary::kernel, view);
-    Record rename(VX_OP_FILE_RENAME, VX_F_REPLACED);
+    Record rename(VX_OP_FILE_RENAME, VX_F_REPLACED | VX_F_LAST_LINK);
     rename->ino = 21;
     rename.rename().target_ino = 20;
     rename.rename().target_mode = S_IFREG;

@@ -13,4 +13,10 @@ namespace vexfs::vm {
 // whether it is right.
 bool link_race(const std::string& where, Stream& stream);
 
+// The last two names of an object go at once, in different directories: one of the two events says
+// that it was the last name, not both, not none. The same where one of the names
+// goes because a rename gives it to another object. Prints the results, and returns whether both
+// are right.
+bool last_link_race(const std::string& where, Stream& stream);
+
 }  // namespace vexfs::vm
