@@ -79,11 +79,37 @@ round() {
     }
     echo "    $1: $operations operations by $processes processes, VEXFS_SEED=$seed"
     started=$SECONDS
-    vx_oracle "$at/$1" "$at/$1/oracle" "$processes" "$operations" "$seed" | sed "s/^ok/ok $1:/
-        s/^not ok/not ok $1:/; s/^skipped:/skipped: $1:/"
-    [[ ${PIPESTATUS[0]} == 0 ]] || failed=1
+    judge "$1" "$at/$1" "$at/$1/oracle" "$processes" "$operations" "$seed"
+    [[ $1 == fuse ]] || programs "$1"
     echo "    $1: $((SECONDS - started)) s"
     umount "$at/$1"
+}
+
+# judge FILE-SYSTEM ARGUMENT...: vx_oracle, with the file system's name in its results.
+judge() {
+    vx_oracle "${@:2}" | sed "s/^ok/ok $1:/; s/^not ok/not ok $1:/; s/^skipped:/skipped: $1:/"
+    [[ ${PIPESTATUS[0]} == 0 ]] || failed=1
+}
+
+# programs FILE-SYSTEM: programs that know nothing of this. Without aio (which the kernel does not
+# tell of) and without times (which are no operation of VexFS, but told as reads and writes).
+programs() {
+    local stressor stress=() directory=$at/$1/programs
+    for stressor in chmod chown dentry dir link open rename symlink; do
+        stress+=(--"$stressor" 1)
+    done
+    if [[ $1 == overlay ]]; then
+        echo "skipped: overlay: stress-ng: it uses names again, and fanotify does not say whose" \
+            "was deleted"
+    else
+        echo "    $1: stress-ng, seed $seed"
+        judge "$1" --run "$at/$1" "$directory-stress" stress-ng --quiet --seed "$seed" \
+            --timeout 3 --temp-path "$directory-stress" --dentries 50 "${stress[@]}"
+    fi
+    echo "    $1: fio"
+    judge "$1" --run "$at/$1" "$directory-fio" fio --output=/dev/null --name=oracle \
+        --directory="$directory-fio" --ioengine=psync --rw=randrw --bs=4k --size=4m --nrfiles=16 \
+        --numjobs=2 --fsync=8 --randseed="$seed"
 }
 
 for file_system in "${file_systems[@]}"; do

@@ -34,8 +34,8 @@ struct Workload {
     // Called by the process that has made a directory, before it uses it; may be empty.
     std::function<void(const std::string& path)> made_directory = {};
     // Called in the starting process while the others go on, after every few hundred operations;
-    // and, with true, when every process has done its share of `batch` operations and waits; may be
-    // empty.
+    // and, with true, when every process has done its share of `batch` operations (of an eighth of
+    // it the first time) and waits; may be empty.
     std::function<void(bool waiting)> progress = {};
     std::uint64_t batch = 0;
 };

@@ -38,7 +38,7 @@ void act(const Workload& load, unsigned number, const Meeting& meeting, ProcessT
     const std::uint64_t share = load.operations / load.processes;
     const std::uint64_t batch = load.batch / load.processes;
     std::uint64_t next_notice = kNoticeEvery;
-    std::uint64_t next_stop = batch;
+    std::uint64_t next_stop = batch / 8;
     Actor actor(load, number, truth);
     actor.begin();
     for (std::uint64_t done = 0; done < share;) {

@@ -19,6 +19,7 @@ class Fanotify {
     // handles, or no identity, that fanotify could report.
     static Result<std::unique_ptr<Fanotify>> open(const std::string& directory);
 
+    [[nodiscard]] int fd() const { return fd_.get(); }
     // Appends what is in the queue.
     Status read(std::vector<Said>& said);
     // The number of the object at `path`, by its file handle.

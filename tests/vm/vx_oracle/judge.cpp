@@ -116,9 +116,11 @@ void Judge::round(const Round& round, Differences& differences) {
         watched_.push_back(expect_.watched(ino));
     }
     if (round.with_fanotify) {
-        calls(wanted, round.said, differences);
+        calls(wanted, round.said, round.joined, differences);
     }
-    watches(wanted_heard, round.heard, differences);
+    if (round.with_inotify) {
+        watches(wanted_heard, round.heard, differences);
+    }
 }
 
 void Judge::watches(const std::vector<Heard>& wanted, const std::vector<Heard>& heard,

@@ -2,6 +2,7 @@
 // VexFS and fanotify, call by call.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -15,9 +16,7 @@ namespace {
 
 constexpr Number kStranger = 0xffffffff;  // at fanotify, of an object that has not been learnt
 
-// One bit of something that was said, without the thread.
-using Word = std::tuple<std::uint32_t, std::uint32_t, Number, Number, std::string, Number,
-                        std::string>;
+using Word = Judge::Word;
 
 template <typename Use>
 void each_word(const Said& said, const Use& use) {
@@ -27,21 +26,22 @@ void each_word(const Said& said, const Use& use) {
     }
 }
 
-Said spoken(std::uint32_t tid, const Word& word) {
-    return {.tid = tid,
-            .bits = std::get<0>(word) | std::get<1>(word),
-            .object = std::get<2>(word),
-            .dir = std::get<3>(word),
-            .name = std::get<4>(word),
-            .dir2 = std::get<5>(word),
-            .name2 = std::get<6>(word)};
+std::string describe(const char* what, std::uint32_t tid, const Word& word,
+                     const Judge::Tally& tally) {
+    const Said spoken{.tid = tid,
+                      .bits = std::get<0>(word) | std::get<1>(word),
+                      .object = std::get<2>(word),
+                      .dir = std::get<3>(word),
+                      .name = std::get<4>(word),
+                      .dir2 = std::get<5>(word),
+                      .name2 = std::get<6>(word)};
+    std::string ops;
+    for (const auto& [op, count] : tally.by_op) {
+        ops += fmt::format(" {} of {}", count, vx_op_name(op));
+    }
+    return fmt::format("{}: {} (VexFS:{}; fanotify: {})", what, describe(spoken),
+                       ops.empty() ? " none" : ops, tally.said);
 }
-
-// How often each side has said a word.
-struct Tally {
-    std::map<unsigned, unsigned> by_op;  // events of VexFS
-    unsigned said = 0;
-};
 
 }  // namespace
 
@@ -53,11 +53,31 @@ struct Judge::Calls {
     using Names = std::map<Number, std::vector<std::pair<std::uint32_t, std::uint32_t>>>;
     Names wanted_names;
     Names said_names;
+    // What is said to come into being, or to be opened: by thread, directory and name
+    using Made = std::map<std::tuple<std::uint32_t, Number, std::string>, std::vector<Number>>;
+    Made made;
+    // Directory and object, as they come into being
+    struct Births {
+        std::set<std::pair<Number, Number>> all;
+        std::map<Number, std::vector<Number>> order;  // of each directory
+    };
+    Births wanted_births;
+    Births said_births;
 
     static void note_names(Names& names, const Said& said) {
         constexpr std::uint32_t kBits = kNameBits & ~std::uint32_t{FAN_RENAME};
         if (const std::uint32_t bits = said.bits & kBits; bits != 0) {
             names[said.dir].emplace_back(said.tid, bits);
+        }
+    }
+    static void note_birth(Births& births, const Said& said) {
+        if ((said.bits & FAN_CREATE) != 0 && births.all.emplace(said.dir, said.object).second) {
+            births.order[said.dir].push_back(said.object);
+        }
+    }
+    void note_made(const Said& said) {
+        if ((said.bits & (FAN_CREATE | FAN_OPEN)) != 0) {
+            made[{said.tid, said.dir, said.name}].push_back(said.object);
         }
     }
 };
@@ -78,19 +98,20 @@ Said Judge::translated(const Said& wanted) const {
     return said;
 }
 
-// The file handles of what this call has made.
-void Judge::learn(const Call& call) {
-    for (const Wanted* wanted : call.wanted) {
-        if (!wanted->born || said_as_.contains(wanted->said.object)) {
-            continue;
-        }
-        for (const Said& said : call.said) {
-            if ((said.bits & wanted->said.bits & (FAN_CREATE | FAN_OPEN)) != 0 &&
-                said.dir == at_fanotify(wanted->said.dir) && said.name == wanted->said.name &&
-                is_.emplace(said.object, wanted->said.object).second) {
-                said_as_[wanted->said.object] = said.object;
-                break;
-            }
+// The file handle of what a call has made.
+void Judge::learn(const Calls& calls, const Wanted& wanted) {
+    if (!wanted.born || said_as_.contains(wanted.said.object)) {
+        return;
+    }
+    const auto made =
+        calls.made.find({wanted.said.tid, at_fanotify(wanted.said.dir), wanted.said.name});
+    if (made == calls.made.end()) {
+        return;
+    }
+    for (const Number object : made->second) {
+        if (is_.emplace(object, wanted.said.object).second) {
+            said_as_[wanted.said.object] = object;
+            return;
         }
     }
 }
@@ -106,46 +127,61 @@ Number Judge::deleted(const Call& call, const Said& said) const {
     return 0;
 }
 
-void Judge::compare(const Call& call, Differences& differences) const {
-    std::map<Word, Tally> words;
-    std::uint32_t tid = 0;
-    bool reads = false;
+Judge::Spoken Judge::count(const Call& call) const {
+    Spoken words;
     for (const Wanted* wanted : call.wanted) {
-        tid = wanted->said.tid;
-        reads = reads || wanted->op == VX_OP_FILE_READ;
         each_word(translated(wanted->said),
                   [&](const Word& word) { words[word].by_op[wanted->op]++; });
     }
     for (Said said : call.said) {
-        tid = said.tid;
         if (kernel_.forgets_deleted && said.object == 0 && (said.bits & FAN_DELETE) != 0) {
             said.object = deleted(call, said);
         }
         each_word(said, [&](const Word& word) { words[word].said++; });
     }
-    for (const auto& [word, tally] : words) {
-        const auto text = [&](const char* what) {
-            std::string ops;
-            for (const auto& [op, count] : tally.by_op) {
-                ops += fmt::format(" {} of {}", count, vx_op_name(op));
-            }
-            return fmt::format("{}: {} (VexFS:{}; fanotify: {})", what,
-                               describe(spoken(tid, word)), ops.empty() ? " none" : ops,
-                               tally.said);
+    return words;
+}
+
+void Judge::compare(const Call& call, Differences& differences) const {
+    const bool reads = std::any_of(call.wanted.begin(), call.wanted.end(), [](const Wanted* it) {
+        return it->op == VX_OP_FILE_READ;
+    });
+    for (const auto& [word, tally] : count(call)) {
+        const bool parts =
+            kernel_.tells_parts && reads && tally.by_op.contains(VX_OP_FILE_WRITE);
+        const auto add = [&, &word = word, &tally = tally](const char* what) {
+            differences.add(describe(what, call.tid, word, tally));
         };
         if (tally.by_op.empty()) {
-            differences.add(text("only fanotify"));
+            add("only fanotify");
         } else if (tally.said == 0) {
-            differences.add(text("only VexFS"));
-        } else if (const bool parts = kernel_.tells_parts && reads &&
-                                      tally.by_op.contains(VX_OP_FILE_WRITE);
-                   tally.said > (parts ? 2 : 1)) {
-            differences.add(text("fanotify more than once"));
+            add("only VexFS");
+        } else if (tally.said > (parts ? 2 : 1)) {
+            add("fanotify more than once");
         }
-        for (const auto& [op, count] : tally.by_op) {
-            if (count != 1) {
-                differences.add(text("VexFS more than once"));
+        for (const auto& [op, events] : tally.by_op) {
+            if (events != 1) {
+                add("VexFS more than once");
             }
+        }
+    }
+}
+
+void Judge::compare_joined(const Call& call, Differences& differences) {
+    for (const auto& [word, tally] : count(call)) {
+        unsigned events = 0;
+        for (const auto& [op, times] : tally.by_op) {
+            events += times;
+        }
+        const bool parts = kernel_.tells_parts && tally.by_op.contains(VX_OP_FILE_WRITE);
+        if (events == 0 && std::get<0>(word) == FAN_ATTRIB) {
+            others_ += tally.said;
+        } else if (events == 0) {
+            differences.add(describe("only fanotify", call.tid, word, tally));
+        } else if (tally.said == 0) {
+            differences.add(describe("only VexFS", call.tid, word, tally));
+        } else if (tally.said > events && !parts) {
+            differences.add(describe("fanotify more often", call.tid, word, tally));
         }
     }
 }
@@ -208,7 +244,7 @@ void Judge::compare_deaths(Differences& differences) {
     deaths_.clear();
 }
 
-void Judge::calls(const std::vector<Wanted>& wanted, const std::vector<Said>& said,
+void Judge::calls(const std::vector<Wanted>& wanted, const std::vector<Said>& said, bool joined,
                   Differences& differences) {
     Calls calls;
     for (const Wanted& it : wanted) {
@@ -216,6 +252,7 @@ void Judge::calls(const std::vector<Wanted>& wanted, const std::vector<Said>& sa
         if (call.wanted.empty()) {
             calls.wanted_order.push_back(it.said.tid);
         }
+        call.tid = it.said.tid;
         call.pid = it.pid;
         call.wanted.push_back(&it);
     }
@@ -228,26 +265,31 @@ void Judge::calls(const std::vector<Wanted>& wanted, const std::vector<Said>& sa
             continue;
         }
         Calls::note_names(calls.said_names, it);
+        Calls::note_birth(calls.said_births, it);
+        calls.note_made(it);
         Call& call = calls.by_thread[it.tid];
+        call.tid = it.tid;
         if (call.said.empty()) {
             calls.said_order.push_back(it.tid);
         }
         call.said.push_back(std::move(it));
     }
-    for (const std::uint32_t tid : calls.wanted_order) {
-        const Call& call = calls.by_thread[tid];
-        learn(call);
-        compare(call, differences);
+    for (const Wanted& it : wanted) {
+        learn(calls, it);
     }
     for (const auto& [tid, call] : calls.by_thread) {
-        if (call.wanted.empty()) {
-            compare(call, differences);
-        }
+        joined ? compare_joined(call, differences) : compare(call, differences);
     }
     for (const Wanted& it : wanted) {
-        Calls::note_names(calls.wanted_names, translated(it.said));
+        const Said same = translated(it.said);
+        Calls::note_names(calls.wanted_names, same);
+        Calls::note_birth(calls.wanted_births, same);
     }
-    compare_order(calls, differences);
+    if (!joined) {
+        compare_order(calls, differences);
+    } else if (calls.wanted_births.order != calls.said_births.order) {
+        differences.add("objects come into being in another order");
+    }
     compare_deaths(differences);
 }
 
