@@ -230,7 +230,8 @@ void Session::report() {
     }
     check_none("every event is possible where it stands",
                impossible_ + model_.halves() + model_.last_links_wrong());
-    check_none(fmt::format("VexFS, {}inotify say the same", fanotify_ ? "fanotify and " : ""),
+    check_none(fmt::format("VexFS{}{} say the same", fanotify_ ? ", fanotify" : "",
+                           round_.with_inotify ? ", inotify" : ""),
                differences_.count());
     compare_with_find();
 }
