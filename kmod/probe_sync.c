@@ -17,12 +17,14 @@
 /*
  * vfs_fsync(), fsync(2), fdatasync(2) and the like call vfs_fsync_range(), or the compiler has put
  * it into them: which, differs from kernel to kernel. So all are probed, and the outer one leaves a
- * note about the file: who finds it is inside.
+ * note about the dentry: who finds it is inside. So is overlayfs below itself: until 6.7 the file
+ * on its upper layer, which it syncs in turn, is another but has the same dentry.
  */
 static VX_NOTES_KEPT(notes);
 
 struct range_call {
 	struct file *file;   /* the caller holds it until it returns; system calls: compared only */
+	const struct dentry *dentry;  /* compared only */
 	loff_t start;
 	loff_t end;
 	int datasync;
@@ -49,22 +51,27 @@ enum outer { OUTER_FUNCTION, OUTER_FSYNC, OUTER_FDATASYNC, OUTERS };
 
 static bool passes[OUTERS];
 
-static bool inside(struct file *file)
+/* False: it is not watched, or inside of one that is. */
+static bool is_outer(struct range_call *c, enum outer kind)
 {
-	struct vx_note n;
+	struct vx_note found;
+	struct vx_note n = {
+		.key = c->file->f_path.dentry,
+		.other = c->file,
+		.kind = kind,
+	};
 
-	if (!vx_notes_find(&notes, file, &n))
+	c->dentry = n.key;
+	if (!vx_super_watched(c->dentry->d_sb, SYNC_OPS))
 		return false;
-	if (n.kind != OUTER_FUNCTION)
-		WRITE_ONCE(passes[n.kind], true);
-	return true;
-}
-
-static void note_outer(struct file *file, enum outer kind)
-{
-	struct vx_note n = { .key = file, .kind = kind };
-
+	if (vx_notes_find(&notes, n.key, &found)) {
+		/* Of another file: a layer below, which says nothing about this one's way. */
+		if (found.other == c->file && found.kind != OUTER_FUNCTION)
+			WRITE_ONCE(passes[found.kind], true);
+		return false;
+	}
 	vx_notes_write(&notes, &n);
+	return true;
 }
 
 static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -75,7 +82,7 @@ static int range_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->start = (loff_t)regs_get_kernel_argument(regs, 1);
 	c->end = (loff_t)regs_get_kernel_argument(regs, 2);
 	c->datasync = (int)regs_get_kernel_argument(regs, 3);
-	return !vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file);
+	return !is_outer(c, OUTER_FUNCTION);
 }
 NOKPROBE_SYMBOL(range_enter);
 
@@ -87,10 +94,7 @@ static int whole_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->start = 0;
 	c->end = LLONG_MAX;
 	c->datasync = (int)regs_get_kernel_argument(regs, 1);
-	if (!vx_super_watched(c->file->f_path.dentry->d_sb, SYNC_OPS) || inside(c->file))
-		return 1;
-	note_outer(c->file, OUTER_FUNCTION);
-	return 0;
+	return !is_outer(c, OUTER_FUNCTION);
 }
 NOKPROBE_SYMBOL(whole_enter);
 
@@ -117,18 +121,12 @@ static int range_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct range_call *c = (const struct range_call *)ri->data;
 
+	vx_notes_drop(&notes, c->dentry);
 	if (ended(regs))
 		report_file(c, c->file, error_of(regs));
 	return 0;
 }
 NOKPROBE_SYMBOL(range_leave);
-
-static int whole_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
-{
-	vx_notes_drop(&notes, ((const struct range_call *)ri->data)->file);
-	return range_leave(ri, regs);
-}
-NOKPROBE_SYMBOL(whole_leave);
 
 /* A system call's only argument is a pointer to the registers that it came with. */
 static const struct pt_regs *user_regs(struct pt_regs *regs)
@@ -141,19 +139,17 @@ static int call_enter(struct kretprobe_instance *ri, unsigned int fd, int datasy
 	const enum outer kind = datasync ? OUTER_FDATASYNC : OUTER_FSYNC;
 	struct range_call *c = (struct range_call *)ri->data;
 	struct file *file;
-	bool watched;
+	bool outer;
 
 	if (READ_ONCE(passes[kind]))
 		return 1;
 	file = fget(fd);
 	if (!file)
 		return 1;
-	watched = vx_super_watched(file->f_path.dentry->d_sb, SYNC_OPS);
 	*c = (struct range_call){ .file = file, .end = LLONG_MAX, .datasync = datasync, .fd = fd };
+	outer = is_outer(c, kind);
 	fput(file);
-	if (watched)
-		note_outer(file, kind);
-	return !watched;
+	return !outer;
 }
 NOKPROBE_SYMBOL(call_enter);
 
@@ -191,7 +187,7 @@ static int call_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct range_call *c = (const struct range_call *)ri->data;
 	struct file *file;
 
-	vx_notes_drop(&notes, c->file);
+	vx_notes_drop(&notes, c->dentry);
 	if (!ended(regs))
 		return 0;
 	file = fget(c->fd);
@@ -294,7 +290,7 @@ NOKPROBE_SYMBOL(all_leave);
 static struct vx_retprobe probes[] = {
 	{ .symbol = "vfs_fsync_range", .entry = range_enter, .leave = range_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
-	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = whole_leave,
+	{ .symbol = "vfs_fsync", .entry = whole_enter, .leave = range_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 256 },
 	{ .symbol = "__x64_sys_fsync", .entry = sync_enter_native, .leave = call_leave,
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },

@@ -13,7 +13,8 @@ declare -A PACKAGES=(
     [vm]="qemu-system-x86 qemu-system-common busybox-static cpio kmod xz-utils e2fsprogs util-linux
         mount"
     # what the tests and the demo run on the file system, on the host and in the guest
-    [test]="git rsync sqlite3 python3 strace inotify-tools attr acl procps xfsprogs btrfs-progs"
+    [test]="git rsync sqlite3 python3 strace inotify-tools attr acl procps xfsprogs btrfs-progs
+        stress-ng fio"
     # scripts/check
     [check]="git shellcheck"
     # a kernel with reports of its own mistakes, built from source (scripts/vm --debug)

@@ -27,11 +27,13 @@ struct Step {
     std::string old_name = {};
     std::string old_path = {};
     std::uint64_t target = 0;
+    std::uint32_t cookie = 0;  // exchange
 };
 using History = std::vector<Step>;
 
 // A directory with a file that gets a second name, is moved with its directory, replaces another
-// and loses both names.
+// and loses both names. Then a directory and a file change places, another directory replaces the
+// one, and a file without a name is opened.
 History possible() {
     return {
         {VX_OP_DIR_CREATE, 2, kRoot, "d", "/w/d", VX_F_DIRECTORY},
@@ -46,6 +48,18 @@ History possible() {
         {VX_OP_FILE_DELETE, 3, kRoot, "g", "/w/g"},
         {VX_OP_FILE_DELETE, 3, kRoot, "h", "/w/h", VX_F_LAST_LINK},
         {VX_OP_DIR_DELETE, 2, kRoot, "e", "/w/e", VX_F_DIRECTORY | VX_F_LAST_LINK},
+        {VX_OP_DIR_CREATE, 5, kRoot, "i", "/w/i", VX_F_DIRECTORY},
+        {VX_OP_FILE_CREATE, 6, kRoot, "j", "/w/j"},
+        {VX_OP_FILE_RENAME, 5, kRoot, "j", "/w/j", VX_F_DIRECTORY | VX_F_EXCHANGE, kRoot, "i",
+         "/w/i", 0, 7},
+        {VX_OP_FILE_RENAME, 6, kRoot, "i", "/w/i", VX_F_EXCHANGE, kRoot, "j", "/w/j", 0, 7},
+        {VX_OP_FILE_CREATE, 7, 5, "k", "/w/j/k"},
+        {VX_OP_FILE_DELETE, 7, 5, "k", "/w/j/k", VX_F_LAST_LINK},
+        {VX_OP_DIR_CREATE, 8, kRoot, "l", "/w/l", VX_F_DIRECTORY},
+        {VX_OP_FILE_RENAME, 8, kRoot, "j", "/w/j",
+         VX_F_DIRECTORY | VX_F_REPLACED | VX_F_LAST_LINK, kRoot, "l", "/w/l", 5},
+        {VX_OP_DIR_CREATE, 5, kRoot, "m", "/w/m", VX_F_DIRECTORY},
+        {VX_OP_FILE_OPEN, 9, kRoot, "", "", VX_F_NO_NAME},
     };
 }
 
@@ -61,12 +75,13 @@ std::size_t mistakes(const History& history) {
         if (step.op == VX_OP_FILE_RENAME) {
             record.rename().old_parent_ino = step.old_parent;
             record.rename().target_ino = step.target;
+            record->cookie = step.cookie;
         }
         EventView view = record.view(1, step.path);
         view.old_path = step.old_path;
         wrong += model.apply(view).empty() ? 0 : 1;
     }
-    return wrong + model.last_links_wrong();
+    return wrong + model.last_links_wrong() + model.halves();
 }
 
 struct Doctored {
@@ -98,6 +113,12 @@ const Doctored kDoctored[] = {
     {"a last name that is not said to be", [](History& h) { h[9].flags = 0; }},
     {"a name that is not the last, said to be", [](History& h) { h[8].flags = VX_F_LAST_LINK; }},
     {"a replaced object's last name not said", [](History& h) { h[7].flags = VX_F_REPLACED; }},
+    {"an exchange of which the first half is missing", [](History& h) { h.erase(h.begin() + 13); }},
+    {"an exchange with nothing", [](History& h) { h.erase(h.begin() + 12); }},
+    {"an exchange that is not said to be one", [](History& h) { h[13].flags = VX_F_DIRECTORY; }},
+    {"the halves of an exchange are the same", [](History& h) { h[14] = h[13]; }},
+    {"a path that an exchange has ended", [](History& h) { h[15].path = "/w/i/k"; }},
+    {"a name that the object is said not to have", [](History& h) { h[5].flags = VX_F_UNLINKED; }},
 };
 
 }  // namespace

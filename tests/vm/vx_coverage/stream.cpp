@@ -4,9 +4,9 @@
 namespace vexfs::vm {
 
 Result<std::unique_ptr<Stream>> Stream::open(const std::string& mount_point,
-                                               std::uint64_t ops) {
+                                             std::uint64_t ops, const ChannelConfig& config) {
     std::unique_ptr<Stream> self(new Stream);
-    Result<std::unique_ptr<Channel>> channel = Channel::open({});
+    Result<std::unique_ptr<Channel>> channel = Channel::open(config);
     if (!channel) {
         return channel.status();
     }

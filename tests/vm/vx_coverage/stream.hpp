@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -46,11 +47,14 @@ class MemoryStore final : public journal::Store {
 class Stream {
   public:
     // Watches the whole file system whose root is `mount_point`, by everybody; `ops`: VX_OP_BIT()s.
-    static Result<std::unique_ptr<Stream>> open(const std::string& mount_point, std::uint64_t ops);
+    static Result<std::unique_ptr<Stream>> open(const std::string& mount_point, std::uint64_t ops,
+                                                const ChannelConfig& config = {});
 
     // All that has happened so far is in events() when it returns.
     Status collect();
     void forget() { store_.events.clear(); }
+    // The same, and gives them away.
+    std::vector<Event> take() { return std::exchange(store_.events, {}); }
     [[nodiscard]] const std::vector<Event>& events() const { return store_.events; }
     [[nodiscard]] std::uint64_t lost() const { return store_.lost; }
     [[nodiscard]] Channel& channel() { return *channel_; }

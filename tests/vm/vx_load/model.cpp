@@ -11,18 +11,34 @@ namespace vexfs::vm {
 Model::Model(std::string root, std::uint64_t root_ino)
     : root_(std::move(root)), root_ino_(root_ino) {}
 
-std::string Model::check_path(const Edge& edge, std::string_view path) const {
-    std::string real = "/" + edge.name;
+std::string Model::path_of(const Edge& edge) const {
+    std::string path = "/" + edge.name;
     for (std::uint64_t at = edge.parent; at != root_ino_;) {
         const auto up = directories_.find(at);
         if (up == directories_.end()) {
-            return fmt::format("its directory {} is not there", at);
+            return "";
         }
-        real.insert(0, "/" + up->second.name);
+        path.insert(0, "/" + up->second.name);
         at = up->second.parent;
     }
-    real.insert(0, root_);
-    return real == path ? "" : fmt::format("its path is {}, must be {}", path, real);
+    return path;
+}
+
+std::string Model::check_path(const Edge& edge, std::string_view path) const {
+    const std::string real = path_of(edge);
+    if (real.empty()) {
+        return fmt::format("its directory {} is not there", edge.parent);
+    }
+    return root_ + real == path ? ""
+                                : fmt::format("its path is {}, must be {}", path, root_ + real);
+}
+
+std::map<std::string, std::uint64_t> Model::list() const {
+    std::map<std::string, std::uint64_t> names;
+    for (const auto& [edge, ino] : edges_) {
+        names.emplace(path_of(edge).substr(1), ino);
+    }
+    return names;
 }
 
 std::string Model::add(const EventView& event, bool directory) {
@@ -50,17 +66,46 @@ std::string Model::remove(const EventView& event) {
     return wrong;
 }
 
+// Two events: with the first both names change hands, the second says so of the other object.
+std::string Model::exchange(const EventView& event, const Edge& from, const Edge& to) {
+    const vx_event& e = event.event();
+    const auto other = edges_.find(to);
+    if (other == edges_.end() || e.cookie == 0) {
+        return "there is nothing to exchange it with";
+    }
+    const std::uint64_t object = other->second;
+    other->second = e.ino;
+    edges_[from] = object;
+    for (const auto& [ino, edge] : {std::pair(std::uint64_t{e.ino}, to), std::pair(object, from)}) {
+        if (const auto at = directories_.find(ino); at != directories_.end()) {
+            at->second = edge;
+        }
+    }
+    halves_[e.cookie] = object;
+    return "";
+}
+
 std::string Model::rename(const EventView& event) {
     const vx_event& e = event.event();
     const vx_rename& r = *event.rename();
     const Edge from{r.old_parent_ino, std::string(event.name2())};
     const Edge to{e.parent_ino, std::string(event.name())};
+    if (const auto half = halves_.find(e.cookie);
+        (e.flags & VX_F_EXCHANGE) != 0 && half != halves_.end()) {
+        const std::uint64_t other = half->second;
+        halves_.erase(half);
+        return other == e.ino ? touch(event) : "it is not the other half of the exchange";
+    }
     const auto old = edges_.find(from);
     if (old == edges_.end() || old->second != e.ino) {
         return "the old name does not exist, or is another object's";
     }
     if (std::string wrong = check_path(from, event.old_path); !wrong.empty()) {
         return "old name: " + wrong;
+    }
+    if ((e.flags & VX_F_EXCHANGE) != 0) {
+        const std::string wrong = exchange(event, from, to);
+        return wrong.empty() ? check_path(to, event.path) : wrong;
     }
     edges_.erase(old);
     const auto target = edges_.find(to);
@@ -69,6 +114,7 @@ std::string Model::rename(const EventView& event) {
         return "what it replaces is not what is there";
     }
     if (replaced) {
+        directories_.erase(r.target_ino);
         unname(r.target_ino, (e.flags & VX_F_LAST_LINK) != 0);
     }
     edges_[to] = e.ino;
@@ -100,6 +146,11 @@ void Model::unname(std::uint64_t ino, bool last) {
 std::string Model::touch(const EventView& event) const {
     const Edge edge{event.event().parent_ino, std::string(event.name())};
     const auto at = edges_.find(edge);
+    if ((event.event().flags & (VX_F_NO_NAME | VX_F_UNLINKED)) != 0) {
+        return at != edges_.end() && at->second == event.event().ino
+                   ? "the object has the name that it is said not to have"
+                   : "";
+    }
     if (at == edges_.end() || at->second != event.event().ino) {
         return "the object does not have this name now";
     }

@@ -24,11 +24,15 @@ class Model {
 
     // Differences to the real tree, at most a few.
     std::vector<std::string> compare_with_disk() const;
+    // Every name: its path below the root, and the object's inode number.
+    [[nodiscard]] std::map<std::string, std::uint64_t> list() const;
     [[nodiscard]] std::size_t size() const { return edges_.size(); }
     // Objects that have lost their last name.
     [[nodiscard]] std::uint64_t last_links() const { return last_links_; }
     // Those of which this was not said exactly once, and others of which it was said.
     [[nodiscard]] std::uint64_t last_links_wrong() const;
+    // Exchanges of which only one half was told.
+    [[nodiscard]] std::uint64_t halves() const { return halves_.size(); }
 
   private:
     struct Edge {
@@ -45,10 +49,13 @@ class Model {
     std::string add(const EventView& event, bool directory);
     std::string remove(const EventView& event);
     std::string rename(const EventView& event);
+    std::string exchange(const EventView& event, const Edge& from, const Edge& to);
     std::string touch(const EventView& event) const;
     // A name of the object is gone; `last`: the event says that it was the last.
     void unname(std::uint64_t ino, bool last);
     std::string check_path(const Edge& edge, std::string_view path) const;
+    // Below the root; empty: a directory on the way is not there.
+    [[nodiscard]] std::string path_of(const Edge& edge) const;
 
     std::string root_;
     std::uint64_t root_ino_;
@@ -59,6 +66,8 @@ class Model {
         std::uint32_t said_last = 0;
     };
     std::unordered_map<std::uint64_t, Names> names_;  // of each object
+    // Exchanges whose second event is to come: by cookie, the object that it must be of.
+    std::unordered_map<std::uint32_t, std::uint64_t> halves_;
     std::uint64_t last_links_ = 0;
     std::uint64_t last_links_wrong_ = 0;
 };
