@@ -46,7 +46,7 @@ struct vx_fact {
 	struct inode *dir;
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
-	/* what follows is set (FileRename: elsewhere, copy and the last five), or not there */
+	/* what follows is set (FileRename: elsewhere, copy, error and the last), or not there */
 	bool more;
 	bool elsewhere;               /* not in the watched file system but in that with fsid */
 	u64 fsid;                     /* may be 0: in none */
@@ -57,9 +57,11 @@ struct vx_fact {
 	const char *name2;            /* symlink target, "type:source" */
 	u64 offset;
 	u64 length;
-	int error;                    /* not of FileRename: 0, or a negative errno that is told */
+	int error;                    /* 0, or the negative errno of an operation that failed */
 	/* FileRename */
-	struct inode *old_dir;
+	struct inode *old_dir;        /* NULL: old_parent_ino, as a copy */
+	u64 old_parent_ino;
+	u32 old_parent_gen;
 	const struct qstr *old_name;
 	struct inode *target;         /* replaced */
 	u32 cookie;

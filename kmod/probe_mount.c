@@ -41,7 +41,7 @@ static void report(const struct super_block *covered, const struct super_block *
 
 	vx_for_each_super(s, covered) {
 		const u64 bit = 1ull << s->channel->slot;
-		const bool pass = at ? vx_filter_at(s, op, at) : passed & bit;
+		const bool pass = at ? vx_filter_at(s, op, 0, at) : passed & bit;
 
 		if (!(READ_ONCE(s->ops) & VX_OP_BIT(op)))
 			continue;
@@ -272,7 +272,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 1;
 	c->passed = 0;
 	vx_for_each_super(s, c->covered)
-		if (vx_filter_at(s, VX_OP_UNMOUNT, at))
+		if (vx_filter_at(s, VX_OP_UNMOUNT, 0, at))
 			c->passed |= 1ull << s->channel->slot;
 	vx_place_read(at, &c->place, c->name);
 	if (c->place.parent == at)

@@ -31,6 +31,16 @@ bool vx_super_watched(const struct super_block *sb, u64 ops)
 	return false;
 }
 
+bool vx_super_failed(const struct super_block *sb, u64 ops)
+{
+	struct vx_super *s;
+
+	vx_for_each_super(s, sb)
+		if (READ_ONCE(s->ops_failed) & ops)
+			return true;
+	return false;
+}
+
 static void unpublish(struct vx_super *s)
 {
 	spin_lock(&table_lock);
@@ -147,9 +157,9 @@ static int nudge(struct vx_super *s)
 	return err;
 }
 
-int vx_super_want(struct vx_super *s, u64 wanted, u64 unfiltered)
+int vx_super_want(struct vx_super *s, const struct vx_wanted *want)
 {
-	const u32 mask = vx_capture_mask(wanted);
+	const u32 mask = vx_capture_mask(want->ops);
 	int err = 0;
 
 	mutex_lock(&s->alive);
@@ -162,8 +172,10 @@ int vx_super_want(struct vx_super *s, u64 wanted, u64 unfiltered)
 		err = nudge(s);
 	}
 	mutex_unlock(&s->alive);
-	WRITE_ONCE(s->ops_unfiltered, unfiltered);
-	WRITE_ONCE(s->ops, wanted);
+	WRITE_ONCE(s->ops_unfiltered, want->unfiltered);
+	WRITE_ONCE(s->ops, want->ops);
+	WRITE_ONCE(s->ops_failed, want->failed);
+	WRITE_ONCE(s->ops_range, want->range);
 	return err;
 }
 

@@ -102,6 +102,11 @@ Status Channel::map() {
     return {};
 }
 
+std::uint32_t Channel::detail() const {
+    return ((features() & VX_FEATURE_FAILED) != 0 ? VX_DETAIL_FAILED : 0) |
+           ((features() & VX_FEATURE_RANGE) != 0 ? VX_DETAIL_RANGE : 0);
+}
+
 Result<WatchInfo> Channel::add_watch(const WatchRequest& request) {
     UniqueFd path(::open(request.path.c_str(), O_PATH | O_CLOEXEC));
     if (!path) {
@@ -113,6 +118,7 @@ Result<WatchInfo> Channel::add_watch(const WatchRequest& request) {
                 (request.uid >= 0 ? VX_WATCH_UID : 0) | (request.pid >= 0 ? VX_WATCH_PID : 0);
     add.path_fd = path.get();
     add.ops = request.ops;
+    add.detail = request.detail;
     add.uid = request.uid >= 0 ? static_cast<__u32>(request.uid) : 0;
     add.pid = request.pid >= 0 ? static_cast<__u32>(request.pid) : 0;
     if (Status s = call(fd_.get(), VX_IOC_WATCH_ADD, add, "watch"); !s) {

@@ -56,11 +56,16 @@ struct vx_create {
 #define VX_WATCH_NOT_ME (1u << 3)     /* not what the process that adds the watch does */
 #define VX_WATCH_ALL 15u
 
+/* What costs more and is observed only while some watch wants it. */
+#define VX_DETAIL_FAILED (1u << 0)    /* events of operations that fail, with their errno */
+#define VX_DETAIL_RANGE (1u << 1)     /* offset and length of what is read and written */
+#define VX_DETAIL_ALL 3u
+
 struct vx_watch_add {
 	__u32 size;
 	__u32 flags;            /* VX_WATCH_* */
 	__s32 path_fd;          /* any open file or O_PATH descriptor in the file system */
-	__u32 reserved32;
+	__u32 detail;           /* VX_DETAIL_* */
 	__u64 ops;              /* VX_OP_BIT()s, not 0 */
 	__u32 uid;              /* with VX_WATCH_UID, initial user namespace; otherwise 0 */
 	__u32 pid;              /* with VX_WATCH_PID, initial pid namespace; otherwise 0 */

@@ -208,7 +208,7 @@ VX_SIZE(vx_watch_add, 80);
 VX_AT(vx_watch_add, size, 0);
 VX_AT(vx_watch_add, flags, 4);
 VX_AT(vx_watch_add, path_fd, 8);
-VX_AT(vx_watch_add, reserved32, 12);
+VX_AT(vx_watch_add, detail, 12);
 VX_AT(vx_watch_add, ops, 16);
 VX_AT(vx_watch_add, uid, 24);
 VX_AT(vx_watch_add, pid, 28);
