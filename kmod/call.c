@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Calls under way. The contract is in call.h. */
-#include <linux/hash.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/timekeeping.h>
 
 #include "call.h"
@@ -11,85 +8,26 @@
 #include "filter.h"
 #include "place.h"
 
-struct bucket {
-	struct vx_call way[VX_CALL_WAYS];
-};
+struct vx_slots vx_calls = { .size = sizeof(struct vx_call) };
 
-static struct bucket *table;      /* while a probe that uses it may run */
-static unsigned int users;
-static atomic_long_t missed;
-
-int vx_calls_start(void)
+struct vx_call *vx_call_begin(unsigned int op, struct dentry *dentry)
 {
-	if (!users) {
-		table = kvcalloc(1 << VX_CALL_BUCKETS_BITS, sizeof(*table), GFP_KERNEL);
-		if (!table)
-			return -ENOMEM;
-	}
-	users++;
-	return 0;
-}
+	struct vx_call *c = vx_call_current() ? NULL : vx_slots_take(&vx_calls);
 
-/* The probes are off, and so no handler is running. */
-void vx_calls_stop(void)
-{
-	if (--users)
-		return;
-	kvfree(table);
-	table = NULL;
-}
-
-unsigned long vx_calls_missed(void)
-{
-	return atomic_long_read(&missed);
-}
-
-static struct bucket *bucket(void)
-{
-	return &table[hash_ptr(current, VX_CALL_BUCKETS_BITS)];
-}
-
-struct vx_call *vx_call_current(void)
-{
-	struct bucket *b = bucket();
-	unsigned int i;
-
-	for (i = 0; i < VX_CALL_WAYS; i++)
-		if (READ_ONCE(b->way[i].task) == current)
-			return &b->way[i];
-	return NULL;
-}
-
-struct vx_call *vx_call_begin(unsigned int op)
-{
-	struct bucket *b = bucket();
-	unsigned int i;
-
-	if (vx_call_current())
+	if (!c)
 		return NULL;
-	for (i = 0; i < VX_CALL_WAYS; i++) {
-		struct vx_call *c = &b->way[i];
-
-		if (READ_ONCE(c->task) || cmpxchg(&c->task, NULL, current))
-			continue;
-		c->op = op;
-		c->dentry = NULL;
-		c->sb = NULL;
-		c->passed = 0;
-		c->at.ino = 0;
-		c->old.ino = 0;
-		c->walked = false;
-		c->known = false;
-		c->flags = 0;
-		return c;
-	}
-	atomic_long_inc(&missed);
-	return NULL;
-}
-
-void vx_call_end(struct vx_call *c)
-{
-	smp_store_release(&c->task, NULL);
+	c->op = op;
+	c->started = ktime_get_mono_fast_ns();
+	c->told = false;
+	c->dentry = dentry;
+	c->sb = NULL;
+	c->passed = 0;
+	c->flags = 0;
+	c->known = false;
+	c->walked = false;
+	c->at.ino = 0;
+	c->old.ino = 0;
+	return c;
 }
 
 /* Asks who wants to hear of it at @dentry, and tells them where @dir is. */
@@ -176,6 +114,7 @@ static void report_held(const struct vx_call *c, int error)
 		.flags = inode && S_ISDIR(inode->i_mode) ? VX_F_DIRECTORY : 0,
 		.more = true,
 		.error = error,
+		.started = c->started,
 	};
 	struct vx_super *s;
 
@@ -197,6 +136,7 @@ static void report_copy(const struct vx_call *c, int error)
 		.parent_ino = c->at.ino,
 		.parent_gen = c->at.gen,
 		.error = error,
+		.started = c->started,
 		.old_name = &old_name,
 		.old_parent_ino = c->old.ino,
 		.old_parent_gen = c->old.gen,
@@ -210,10 +150,8 @@ static void report_copy(const struct vx_call *c, int error)
 
 void vx_call_report(const struct vx_call *c, int error)
 {
-	preempt_disable();
 	if (c->dentry)
 		report_held(c, error);
 	else if (c->sb)
 		report_copy(c, error);
-	preempt_enable();
 }

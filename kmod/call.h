@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls under way: what the probes on the functions behind system calls know of the outermost one
- * that a task is in, from its entry to its return. A failed operation is told from here: nobody
- * else in the kernel tells of it.
+ * Calls on names and attributes that are under way: what the probes on the functions behind system
+ * calls know of the outermost one that a task is in, from its entry to its return. A failed
+ * operation is told from here: nobody else in the kernel tells of it.
  *
- * A call is about open files, or about a path. The files and dentries of the former are held by
- * whoever calls the probed function until it returns. What a path led to is let go before the
- * function returns, so it is copied as soon as it is known: where it is, what is there, and which
- * channels want to hear of it. The directory is announced to them at that moment.
+ * A call is about a path, or about a dentry. The latter is held by whoever calls the probed
+ * function until it returns. What a path led to is let go before the function returns, so it is
+ * copied as soon as it is known: where it is, what is there, and which channels want to hear of it.
+ * The directory is announced to them at that moment.
  *
- * One place a call, found by the task; calls inside of it have none and are not told. When there is
- * no place left, the call is not followed, which is counted. Handlers only; no lock is taken: only
- * a task itself writes what is found under it.
+ * Preemption is off in all of these.
  */
 #ifndef VEXFS_CALL_H
 #define VEXFS_CALL_H
@@ -20,9 +18,7 @@
 #include "abi/version.h"
 #include "emit.h"
 #include "probe.h"
-
-#define VX_CALL_BUCKETS_BITS 7
-#define VX_CALL_WAYS 8
+#include "slots.h"
 
 /* Where something is, as a copy. */
 struct vx_spot {
@@ -33,9 +29,10 @@ struct vx_spot {
 };
 
 struct vx_call {
-	const struct task_struct *task;   /* NULL: free */
+	struct vx_slot_head head;
 	u32 op;
-	/* about open files, or about something whose place is known */
+	u64 started;                      /* CLOCK_MONOTONIC, ns */
+	bool told;                        /* FileOpen: the kernel has notified who watches */
 	struct dentry *dentry;            /* held until the call returns; NULL: about a path */
 	/* about a path */
 	const struct super_block *sb;     /* compared only; NULL: no place is known */
@@ -48,16 +45,17 @@ struct vx_call {
 	struct vx_spot old;               /* FileRename: where it was */
 };
 
-/* Memory for the calls. Process context, one caller at a time. */
-int vx_calls_start(void);
-void vx_calls_stop(void);
+extern struct vx_slots vx_calls;
 
-/* A call of @op begins: its place, or NULL when it is inside another or there is no room. */
-struct vx_call *vx_call_begin(unsigned int op);
-void vx_call_end(struct vx_call *c);
+/*
+ * A call of @op begins, about @dentry or NULL. NULL when it is inside another or there is no room.
+ */
+struct vx_call *vx_call_begin(unsigned int op, struct dentry *dentry);
 /* The current task's call, or NULL. */
-struct vx_call *vx_call_current(void);
-unsigned long vx_calls_missed(void);
+static inline struct vx_call *vx_call_current(void)
+{
+	return vx_slots_find(&vx_calls);
+}
 
 /*
  * The path of @c led to @name in @dir; @walked: a walk ended there. A second place of a rename is

@@ -181,6 +181,14 @@ static u32 build_rename(struct vx_event *e, const struct vx_super *s, const stru
 	return vx_event_append(e, name_len, f->old_name->name, old_len);
 }
 
+/* At least 1 where it is wanted: 0 says that it was not measured. */
+static u64 duration(const struct vx_super *s, unsigned int op, const struct vx_fact *f, u64 now)
+{
+	if (!f->started || !((READ_ONCE(s->ops_duration) >> op) & 1))
+		return 0;
+	return now > f->started ? now - f->started : 1;
+}
+
 /* What most events have not. The name is in its place already. */
 static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int op,
 		      const struct vx_fact *f, u32 name_len)
@@ -188,6 +196,7 @@ static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int
 	if (f->elsewhere)
 		e->fsid = f->fsid;
 	e->error = f->error;
+	e->duration_ns = duration(s, op, f, e->rec.mono_ns);
 	if (op == VX_OP_FILE_RENAME)
 		return build_rename(e, s, f, name_len);
 	e->offset = f->offset;
@@ -213,6 +222,7 @@ static __always_inline u32 build(struct vx_event *e, const struct vx_super *s, u
 		return build_more(e, s, op, f, p->len);
 	e->offset = 0;
 	e->length = 0;
+	e->duration_ns = 0;
 	e->name_len = p->len;
 	e->name2_len = 0;
 	e->rec.len = VX_ALIGN8((u32)sizeof(*e) + p->len);

@@ -46,7 +46,10 @@ struct vx_fact {
 	struct inode *dir;
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
-	/* what follows is set (FileRename: elsewhere, copy, error and the last), or not there */
+	/*
+	 * what follows is set, or not there; by FileRename: elsewhere, copy, error, started and
+	 * what is behind
+	 */
 	bool more;
 	bool elsewhere;               /* not in the watched file system but in that with fsid */
 	u64 fsid;                     /* may be 0: in none */
@@ -58,6 +61,7 @@ struct vx_fact {
 	u64 offset;
 	u64 length;
 	int error;                    /* 0, or the negative errno of an operation that failed */
+	u64 started;                  /* CLOCK_MONOTONIC, ns; 0: not measured */
 	/* FileRename */
 	struct inode *old_dir;        /* NULL: old_parent_ino, as a copy */
 	u64 old_parent_ino;
@@ -66,5 +70,22 @@ struct vx_fact {
 	struct inode *target;         /* replaced */
 	u32 cookie;
 };
+
+/* Sets @f->more, with nothing in what it stands for. */
+static inline void vx_fact_more(struct vx_fact *f)
+{
+	if (f->more)
+		return;
+	f->more = true;
+	f->elsewhere = false;
+	f->copy = NULL;
+	f->parent_ino = 0;
+	f->parent_gen = 0;
+	f->name2_len = 0;
+	f->offset = 0;
+	f->length = 0;
+	f->error = 0;
+	f->started = 0;
+}
 
 #endif

@@ -19,7 +19,7 @@ MODULE_PARM_DESC(probe_maxactive,
 static const struct vx_probe_group *const groups[] = {
 	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
 	&vx_probe_rename, &vx_probe_symlink, &vx_probe_calls,
-	&vx_probe_paths,
+	&vx_probe_paths,  &vx_probe_io,
 };
 
 static DEFINE_MUTEX(lock);

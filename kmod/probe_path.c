@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations on paths that fail. The functions behind the system calls (and behind io_uring) say
+ * Operations on names and attributes: when they begin, and how they fail. The functions behind the system calls (and behind io_uring) say
  * how each ended; the walk along a path, the look-up of a parent and that of a name in it say, in
  * between, what it was about:
  *
@@ -9,6 +9,8 @@
  *   lookup_one_qstr_excl()  what has that name
  */
 #include "call.h"
+#include "detail.h"
+#include "notes.h"
 #include "walk.h"
 
 #define PATH_OPS                                                                            \
@@ -28,13 +30,10 @@ static int begin(struct kretprobe_instance *ri, struct dentry *held)
 	const struct vx_retprobe *p = vx_retprobe_of(ri);
 	struct outer *o = (struct outer *)ri->data;
 
-	if (!p || (held && !vx_super_failed(held->d_sb, VX_OP_BIT(p->op))))
+	if (!p || (held && !vx_super_detailed(held->d_sb, VX_OP_BIT(p->op))))
 		return 1;
-	o->call = vx_call_begin(p->op);
-	if (!o->call)
-		return 1;
-	o->call->dentry = held;
-	return 0;
+	o->call = vx_call_begin(p->op, held);
+	return !o->call;
 }
 NOKPROBE_SYMBOL(begin);
 
@@ -57,6 +56,34 @@ static int truncate_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(truncate_enter);
 
+/*
+ * Before 6.8 who watches is notified of an open after the function that does it has returned: a
+ * note for the hook says when it began.
+ */
+static VX_NOTES(opens);
+
+static void opened(const struct vx_call *c, const struct file *file)
+{
+	struct vx_note n = { .key = file->f_path.dentry, .started = c->started };
+
+	if (!c->told && !(file->f_mode & FMODE_PATH) &&
+	    vx_super_detailed(file->f_path.dentry->d_sb, VX_OP_BIT(VX_OP_FILE_OPEN)))
+		vx_notes_write(&opens, &n);
+}
+
+void vx_probe_paths_add(unsigned int op, struct vx_fact *f)
+{
+	struct vx_call *c = vx_call_current();
+	struct vx_note n;
+
+	if (c) {
+		c->told |= op == VX_OP_FILE_OPEN;
+		f->started = c->started;
+	} else if (op == VX_OP_FILE_OPEN && f->dentry && vx_notes_find(&opens, f->dentry, &n)) {
+		f->started = n.started;
+	}
+}
+
 /* An errno, or with the pointers that some return: no errno. */
 static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -64,9 +91,13 @@ static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const long result = o->call->op == VX_OP_FILE_OPEN ? (long)regs_return_value(regs)
 							   : (int)regs_return_value(regs);
 
+	preempt_disable();
 	if (vx_call_failed(result))
 		vx_call_report(o->call, result);
-	vx_call_end(o->call);
+	else if (o->call->op == VX_OP_FILE_OPEN && !IS_ERR_VALUE(result))
+		opened(o->call, (const struct file *)result);
+	vx_slots_give(o->call);
+	preempt_enable();
 	return 0;
 }
 NOKPROBE_SYMBOL(leave);
@@ -191,12 +222,13 @@ static void stop_inner(void)
 {
 	vx_retprobes_stop(inner, ARRAY_SIZE(inner));
 	vx_entryprobe_stop(&on_walk);
-	vx_calls_stop();
+	vx_slots_stop(&vx_calls, NULL);
+	vx_notes_clear(&opens);
 }
 
 static int start_inner(void)
 {
-	int err = vx_calls_start();
+	int err = vx_slots_start(&vx_calls);
 
 	if (err)
 		return err;
@@ -232,13 +264,12 @@ static unsigned long missed(void)
 {
 	return vx_retprobes_missed(outer, ARRAY_SIZE(outer)) +
 	       vx_retprobes_missed(inner, ARRAY_SIZE(inner)) + vx_entryprobe_missed(&on_walk) +
-	       vx_calls_missed();
+	       atomic_long_read(&vx_calls.missed) + vx_notes_lost(&opens);
 }
 
 const struct vx_probe_group vx_probe_paths = {
 	.ops = PATH_OPS,
-	.detail = VX_DETAIL_FAILED,
-	.feature = VX_FEATURE_FAILED,
+	.detail = VX_DETAIL_FAILED | VX_DETAIL_DURATION,
 	.start = start,
 	.stop = stop,
 	.missed = missed,

@@ -41,6 +41,16 @@ bool vx_super_failed(const struct super_block *sb, u64 ops)
 	return false;
 }
 
+bool vx_super_detailed(const struct super_block *sb, u64 ops)
+{
+	struct vx_super *s;
+
+	vx_for_each_super(s, sb)
+		if ((READ_ONCE(s->ops_failed) | READ_ONCE(s->ops_detail)) & ops)
+			return true;
+	return false;
+}
+
 static void unpublish(struct vx_super *s)
 {
 	spin_lock(&table_lock);
@@ -176,6 +186,8 @@ int vx_super_want(struct vx_super *s, const struct vx_wanted *want)
 	WRITE_ONCE(s->ops, want->ops);
 	WRITE_ONCE(s->ops_failed, want->failed);
 	WRITE_ONCE(s->ops_range, want->range);
+	WRITE_ONCE(s->ops_duration, want->duration);
+	WRITE_ONCE(s->ops_detail, want->range | want->duration);
 	return err;
 }
 

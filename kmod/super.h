@@ -29,6 +29,8 @@ struct vx_super {
 	u64 ops_unfiltered;         /* of those that filter nothing: these operations always pass */
 	u64 ops_failed;             /* of those that want to hear of failures too */
 	u64 ops_range;              /* of those that want to know which bytes */
+	u64 ops_duration;           /* of those that want to know how long it took */
+	u64 ops_detail;             /* of either of these two */
 	u64 fsid;                   /* what events carry */
 	atomic64_t dir_salt;        /* dirs.h; another one is another epoch */
 	/* struct vx_watch; changed under channel->lock and alive, read under RCU */
@@ -59,6 +61,7 @@ struct vx_wanted {
 	u64 unfiltered;
 	u64 failed;
 	u64 range;
+	u64 duration;
 };
 
 /*
@@ -77,7 +80,8 @@ struct hlist_head *vx_super_bucket(const struct super_block *sb);
 
 /* Does anybody watch one of @ops on @sb? Preemption off. Cheap: it is what a probe asks first. */
 bool vx_super_watched(const struct super_block *sb, u64 ops);
-/* The same for failures of @ops. */
+/* The same for failures of @ops, and for any detail of them. */
 bool vx_super_failed(const struct super_block *sb, u64 ops);
+bool vx_super_detailed(const struct super_block *sb, u64 ops);
 
 #endif

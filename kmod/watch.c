@@ -51,6 +51,7 @@ static int want_union(struct vx_super *s)
 		want.unfiltered |= w->flags ? 0 : w->ops;
 		want.failed |= w->detail & VX_DETAIL_FAILED ? w->ops : 0;
 		want.range |= w->detail & VX_DETAIL_RANGE ? w->ops : 0;
+		want.duration |= w->detail & VX_DETAIL_DURATION ? w->ops : 0;
 	}
 	return vx_super_want(s, &want);
 }

@@ -75,7 +75,7 @@ const Vocabulary& kernel_words() {
 }
 
 const char* detail_name(unsigned detail) {
-    static constexpr const char* kNames[] = {"failed", "range"};
+    static constexpr const char* kNames[] = {"failed", "range", "duration"};
     static_assert((1U << std::size(kNames)) - 1 == VX_DETAIL_ALL, "a detail has no name here");
     return kNames[detail];
 }

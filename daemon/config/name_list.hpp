@@ -20,7 +20,7 @@ Result<std::uint64_t> parse_kernel_ops(std::string_view list);
 // valid.
 Result<std::uint32_t> parse_user_ops(std::string_view list);
 
-// The same for the details of a watch, "failed" and "range": VX_DETAIL_*.
+// The same for the details of a watch, "failed", "range" and "duration": VX_DETAIL_*.
 Result<std::uint32_t> parse_detail(std::string_view list);
 
 // The inverse: "all", "default", "none", or the names in the order of their ids.

@@ -122,7 +122,7 @@ const std::array kSettings{
             }},
     Setting{"detail", Kind::list, "LIST",
             "What else to observe, at a price: failed (operations that fail, with the error), range "
-            "(which bytes were read and written), all, none",
+            "(which bytes are read and written), duration (of each operation), all, none",
             "none",
             [](O& o, const V& v) -> Status {
                 const auto detail = parse_detail(joined(v));

@@ -102,11 +102,6 @@ Status Channel::map() {
     return {};
 }
 
-std::uint32_t Channel::detail() const {
-    return ((features() & VX_FEATURE_FAILED) != 0 ? VX_DETAIL_FAILED : 0) |
-           ((features() & VX_FEATURE_RANGE) != 0 ? VX_DETAIL_RANGE : 0);
-}
-
 Result<WatchInfo> Channel::add_watch(const WatchRequest& request) {
     UniqueFd path(::open(request.path.c_str(), O_PATH | O_CLOEXEC));
     if (!path) {

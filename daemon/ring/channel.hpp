@@ -56,7 +56,7 @@ class Channel {
     // VX_OP_BIT()s that this kernel can observe.
     [[nodiscard]] std::uint64_t ops() const { return query_.ops; }
     // VX_DETAIL_* that this kernel can observe.
-    [[nodiscard]] std::uint32_t detail() const;
+    [[nodiscard]] std::uint32_t detail() const { return query_.detail; }
     // CLOCK_REALTIME - CLOCK_MONOTONIC when the channel was made.
     [[nodiscard]] std::int64_t real_offset_ns() const { return query_.real_offset_ns; }
 

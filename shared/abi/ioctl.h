@@ -31,7 +31,8 @@ struct vx_query {
 	__u64 features;         /* out: VX_FEATURE_* that work on this kernel */
 	__u64 ops;              /* out: VX_OP_BIT()s that can be observed on this kernel */
 	__s64 real_offset_ns;   /* out: CLOCK_REALTIME - CLOCK_MONOTONIC now */
-	__u64 reserved;
+	__u32 detail;           /* out: VX_DETAIL_* that can be observed on this kernel */
+	__u32 reserved;
 };
 
 struct vx_create {
@@ -59,7 +60,8 @@ struct vx_create {
 /* What costs more and is observed only while some watch wants it. */
 #define VX_DETAIL_FAILED (1u << 0)    /* events of operations that fail, with their errno */
 #define VX_DETAIL_RANGE (1u << 1)     /* offset and length of what is read and written */
-#define VX_DETAIL_ALL 3u
+#define VX_DETAIL_DURATION (1u << 2)  /* how long each operation took */
+#define VX_DETAIL_ALL 7u
 
 struct vx_watch_add {
 	__u32 size;

@@ -24,7 +24,5 @@
 /* FileRename names a replaced target and an exchange */
 #define VX_FEATURE_RENAME_PROBE (1ull << 4)
 #define VX_FEATURE_INJECT (1ull << 5)        /* pushed events can be injected as fsnotify events */
-#define VX_FEATURE_FAILED (1ull << 6)        /* VX_DETAIL_FAILED can be observed */
-#define VX_FEATURE_RANGE (1ull << 7)         /* VX_DETAIL_RANGE can be observed */
 
 #endif
