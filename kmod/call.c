@@ -80,7 +80,7 @@ void vx_call_at_name(struct vx_call *c, struct dentry *dir, const struct qstr *n
 	const struct inode *inode = d_inode_rcu(dir);
 	struct vx_spot *at = &c->at;
 
-	if (!inode || !vx_super_failed(dir->d_sb, VX_OP_BIT(c->op)))
+	if (!inode || !vx_super_detailed(dir->d_sb, VX_DETAIL_FAILED, VX_OP_BIT(c->op)))
 		return;
 	next_spot(c, walked);
 	at->ino = inode->i_ino;
@@ -94,7 +94,7 @@ void vx_call_at(struct vx_call *c, struct dentry *dentry)
 {
 	struct vx_place place;
 
-	if (!vx_super_failed(dentry->d_sb, VX_OP_BIT(c->op)))
+	if (!vx_super_detailed(dentry->d_sb, VX_DETAIL_FAILED, VX_OP_BIT(c->op)))
 		return;
 	next_spot(c, true);
 	vx_place_read(dentry, &place, (u64 *)c->at.name);

@@ -23,7 +23,7 @@ static bool wanted(const struct file *file, unsigned int op)
 {
 	const struct dentry *dentry = file->f_path.dentry;
 
-	return dentry && vx_super_detailed(dentry->d_sb, VX_OP_BIT(op));
+	return dentry && vx_super_detailed(dentry->d_sb, VX_DETAIL_ALL, VX_OP_BIT(op));
 }
 
 /* Is @file a side of what is spliced, copied or sent? A pipe is none. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations on names and attributes: when they begin, and how they fail. The functions behind the system calls (and behind io_uring) say
- * how each ended; the walk along a path, the look-up of a parent and that of a name in it say, in
- * between, what it was about:
+ * Operations on names and attributes: when they begin, and how they fail. The functions behind the
+ * system calls (and behind io_uring) say how each ended; the walk along a path, the look-up of a
+ * parent and that of a name in it say, in between, what it was about:
  *
  *   terminate_walk()        where a walk ended: at what is opened, or at what was in its way
  *   __filename_parentat()   the parent and the name of what is to be made, removed or renamed
@@ -30,7 +30,7 @@ static int begin(struct kretprobe_instance *ri, struct dentry *held)
 	const struct vx_retprobe *p = vx_retprobe_of(ri);
 	struct outer *o = (struct outer *)ri->data;
 
-	if (!p || (held && !vx_super_detailed(held->d_sb, VX_OP_BIT(p->op))))
+	if (!p || (held && !vx_super_detailed(held->d_sb, VX_DETAIL_ALL, VX_OP_BIT(p->op))))
 		return 1;
 	o->call = vx_call_begin(p->op, held);
 	return !o->call;
@@ -67,7 +67,8 @@ static void opened(const struct vx_call *c, const struct file *file)
 	struct vx_note n = { .key = file->f_path.dentry, .started = c->started };
 
 	if (!c->told && !(file->f_mode & FMODE_PATH) &&
-	    vx_super_detailed(file->f_path.dentry->d_sb, VX_OP_BIT(VX_OP_FILE_OPEN)))
+	    vx_super_detailed(file->f_path.dentry->d_sb, VX_DETAIL_DURATION,
+			      VX_OP_BIT(VX_OP_FILE_OPEN)))
 		vx_notes_write(&opens, &n);
 }
 

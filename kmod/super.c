@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/statfs.h>
 
+#include "abi/ioctl.h"
 #include "capture.h"
 #include "super.h"
 #include "watch.h"
@@ -31,22 +32,20 @@ bool vx_super_watched(const struct super_block *sb, u64 ops)
 	return false;
 }
 
-bool vx_super_failed(const struct super_block *sb, u64 ops)
+/* VX_OP_BIT()s of which some watch of @s wants one of @detail. */
+static u64 ops_with(const struct vx_super *s, u32 detail)
 {
-	struct vx_super *s;
-
-	vx_for_each_super(s, sb)
-		if (READ_ONCE(s->ops_failed) & ops)
-			return true;
-	return false;
+	return (detail & VX_DETAIL_FAILED ? READ_ONCE(s->ops_failed) : 0) |
+	       (detail & VX_DETAIL_RANGE ? READ_ONCE(s->ops_range) : 0) |
+	       (detail & VX_DETAIL_DURATION ? READ_ONCE(s->ops_duration) : 0);
 }
 
-bool vx_super_detailed(const struct super_block *sb, u64 ops)
+bool vx_super_detailed(const struct super_block *sb, u32 detail, u64 ops)
 {
 	struct vx_super *s;
 
 	vx_for_each_super(s, sb)
-		if ((READ_ONCE(s->ops_failed) | READ_ONCE(s->ops_detail)) & ops)
+		if (ops_with(s, detail) & ops)
 			return true;
 	return false;
 }

@@ -80,8 +80,7 @@ struct hlist_head *vx_super_bucket(const struct super_block *sb);
 
 /* Does anybody watch one of @ops on @sb? Preemption off. Cheap: it is what a probe asks first. */
 bool vx_super_watched(const struct super_block *sb, u64 ops);
-/* The same for failures of @ops, and for any detail of them. */
-bool vx_super_failed(const struct super_block *sb, u64 ops);
-bool vx_super_detailed(const struct super_block *sb, u64 ops);
+/* The same for one of @detail (VX_DETAIL_*) of @ops. */
+bool vx_super_detailed(const struct super_block *sb, u32 detail, u64 ops);
 
 #endif

@@ -9,7 +9,9 @@
 
 static int check(const struct vx_watch_add *a)
 {
-	if ((a->flags & ~VX_WATCH_ALL) || (a->detail & ~VX_DETAIL_ALL) || !a->ops || (a->ops & ~VX_OPS_ALL))
+	if ((a->flags & ~VX_WATCH_ALL) || (a->detail & ~VX_DETAIL_ALL))
+		return -EINVAL;
+	if (!a->ops || (a->ops & ~VX_OPS_ALL))
 		return -EINVAL;
 	if (a->flags & VX_WATCH_UID ? a->uid == (uid_t)-1 : a->uid)
 		return -EINVAL;

@@ -146,8 +146,8 @@ class Channel:
         return [event for _, event in found]
 
     def _event(self, at, op, ticket, mono_ns, producer):
-        (fsid, ino, parent_ino, _, _, size, offset, length, _, flags, _, mode, nlink, uid, gid, _, _,
-         pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
+        (fsid, ino, parent_ino, _, _, size, offset, length, _, flags, _, mode, nlink, uid, gid, _,
+         _, pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
                                                                         at + _RECORD.size)
         text = at + _RECORD.size + _EVENT.size
         target_ino = target_nlink = 0

@@ -103,7 +103,6 @@ class Log:
             self._between(name, arguments, result)
 
     def _failed(self, name, arguments, error):
-        paths = self._paths(arguments)
         op = _NAMES.get(name)
         if name == "unlinkat":
             op = "DirDelete" if "AT_REMOVEDIR" in arguments[-1] else "FileDelete"
@@ -111,6 +110,8 @@ class Log:
             op = "FileRead"
         elif name in _WRITES or name == "sendfile":
             op = "FileWrite"
+        fd = _FD.match(arguments[0])
+        paths = [fd[2]] if op in ("FileRead", "FileWrite") else self._paths(arguments)
         if op:
             self._want(op, paths[-1], name, error=error,
                        old_path=paths[0] if op == "FileRename" else None)

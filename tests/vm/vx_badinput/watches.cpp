@@ -71,7 +71,7 @@ void try_watches() {
         {{"flags that do not exist", [](vx_watch_add& w) { w.flags = VX_WATCH_ALL + 1; }, EINVAL},
          {"no such descriptor", [](vx_watch_add& w) { w.path_fd = 12345; }, EBADF},
          {"a negative descriptor", [](vx_watch_add& w) { w.path_fd = -1; }, EBADF},
-         {"reserved32", [](vx_watch_add& w) { w.reserved32 = 1; }, EINVAL},
+         {"detail that does not exist", [](vx_watch_add& w) { w.detail = VX_DETAIL_ALL + 1; }, EINVAL},
          {"no operations", [](vx_watch_add& w) { w.ops = 0; }, EINVAL},
          {"operations that do not exist", [](vx_watch_add& w) { w.ops |= 1ull << VX_OP_COUNT; },
           EINVAL},
