@@ -80,6 +80,13 @@ void vx_call_at_name(struct vx_call *c, struct dentry *dir, const struct qstr *n
 	const struct inode *inode = d_inode_rcu(dir);
 	struct vx_spot *at = &c->at;
 
+	/* From one file system to another: told where it was. */
+	if (c->op == VX_OP_FILE_RENAME && at->ino && c->sb != dir->d_sb) {
+		next_spot(c, false);
+		at->ino = 0;
+		at->len = 0;
+		return;
+	}
 	if (!inode || !vx_super_detailed(dir->d_sb, VX_DETAIL_FAILED, VX_OP_BIT(c->op)))
 		return;
 	next_spot(c, walked);

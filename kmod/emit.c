@@ -181,14 +181,6 @@ static u32 build_rename(struct vx_event *e, const struct vx_super *s, const stru
 	return vx_event_append(e, name_len, f->old_name->name, old_len);
 }
 
-/* At least 1 where it is wanted: 0 says that it was not measured. */
-static u64 duration(const struct vx_super *s, unsigned int op, const struct vx_fact *f, u64 now)
-{
-	if (!f->started || !((READ_ONCE(s->ops_duration) >> op) & 1))
-		return 0;
-	return now > f->started ? now - f->started : 1;
-}
-
 /* What most events have not. The name is in its place already. */
 static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int op,
 		      const struct vx_fact *f, u32 name_len)
@@ -196,7 +188,8 @@ static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int
 	if (f->elsewhere)
 		e->fsid = f->fsid;
 	e->error = f->error;
-	e->duration_ns = duration(s, op, f, e->rec.mono_ns);
+	e->duration_ns = (READ_ONCE(s->ops_duration) >> op) & 1 ?
+				 vx_fact_duration(f, e->rec.mono_ns) : 0;
 	if (op == VX_OP_FILE_RENAME)
 		return build_rename(e, s, f, name_len);
 	e->offset = f->offset;

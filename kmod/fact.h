@@ -71,6 +71,14 @@ struct vx_fact {
 	u32 cookie;
 };
 
+/* How long it took until @now: at least 1, or 0 when it was not measured. */
+static inline u64 vx_fact_duration(const struct vx_fact *f, u64 now)
+{
+	if (!f->started)
+		return 0;
+	return now > f->started ? now - f->started : 1;
+}
+
 /* Sets @f->more, with nothing in what it stands for. */
 static inline void vx_fact_more(struct vx_fact *f)
 {

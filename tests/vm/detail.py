@@ -2,6 +2,7 @@
 """The details of a watch, judged by strace of the same program: the bytes of each read and write,
 each operation that failed, and how long each took."""
 
+import errno
 import os
 import re
 import shutil
@@ -79,8 +80,10 @@ def expected(want):
     path = AS_FAR_AS.get(name, name) if want.error else name
     if want.op == "HardlinkCreate" and name == "new":
         path = "none"  # what was to be linked
-    path = re.sub("^readonly/", "plain/", path)
-    return (want.op, f"{STAGE}/{path}" if path else STAGE, want.old_path, want.offset, want.length,
+    path = f"{STAGE}/{re.sub('^readonly/', 'plain/', path)}".rstrip("/")
+    if want.error == -errno.EXDEV:
+        path = None  # on another file system
+    return (want.op, path, want.old_path, want.offset, want.length,
             want.error)
 
 
@@ -135,6 +138,26 @@ def one_by_one(detailed):
                     {e["length"] > 0 for e in moved if not e["error"]}, {detail == "range"})
         check_equal(f"{detail}: durations", {e["duration_ns"] > 0 for e in events},
                     {detail == "duration"})
+
+
+def by_io_uring():
+    stage = f"{STAGE}/uring.d"
+    os.makedirs(stage)
+    daemon = Vexfsd("--watch", stage, "--ops", "all", "--detail", "all", name="uring")
+    result = run("vx_detail", stage)
+    check("io_uring: the program ends", result.returncode == 0, result.stderr)
+    daemon.sync()
+    events = [e for e in daemon.lines() if "gap" not in e]
+    wanted = [line.split() for line in result.stdout.splitlines()]
+    check("io_uring: some moved data, some failed", len(wanted) > 15 and
+          {w[4] != "0" for w in wanted} == {False, True}, result.stdout)
+    check_equal("io_uring: which bytes, and what failed",
+                [(e["op"], os.path.basename(e["path"]), e["offset"], e["length"], e["error"])
+                 for e in judged(events)],
+                [(op, name, *map(int, numbers)) for op, name, *numbers in wanted])
+    check_equal("io_uring: each event says how long it took",
+                [(e["op"], e["path"]) for e in events if e["duration_ns"] <= 0], [])
+    check("the daemon ends", daemon.stop())
 
 
 def probed():
@@ -195,5 +218,6 @@ if sys.argv[1] == "few":
     too_many_at_once()
 else:
     one_by_one(against_strace())
+    by_io_uring()
     only_while_wanted()
 finish()
