@@ -146,7 +146,7 @@ TEST_CASE("options: usage errors say which flag and what is accepted") {
     CHECK(contains(refused({"--watch"}), "--watch"));
     CHECK(contains(refused({"--watch", ""}), "--watch: the path is empty"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "FileRed"}), "did you mean FileRead?"));
-    CHECK(contains(refused({"--watch", "/x", "--detail", "fail"}), "did you mean failed?"));
+    CHECK(contains(refused({"--watch", "/x", "--detail", "faild"}), "did you mean failed?"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "zzzzzzzzzzzzzz"}), "known are FileOpen,"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "FileOpen,,FileRead"}), "is missing"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "all,-all"}), "nothing would be observed"));
