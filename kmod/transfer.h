@@ -23,8 +23,8 @@ enum vx_transfer_kind {
 struct vx_side {
 	struct file *file;            /* NULL: there is none */
 	const struct dentry *dentry;  /* its; compared only */
-	const loff_t *pos;            /* the kernel's; behind the bytes when all is done; or NULL: */
-	u64 offset;                   /* where they begin */
+	const loff_t *pos;            /* the kernel's; behind the bytes when all is done; or NULL */
+	u64 offset;                   /* where they begin; given where pos is NULL */
 	u64 length;                   /* bytes; known when it is done */
 	u64 told;                     /* channels (slots) whose hook left a mark */
 	bool done;

@@ -70,7 +70,10 @@ struct Vocabulary {
 
 const Vocabulary& kernel_words() {
     static const Vocabulary words{
-        "operation", VX_OP_COUNT, vx_op_name, {{"all", VX_OPS_ALL}, {"default", VX_OPS_DEFAULT}, {"none", 0}}};
+        "operation",
+        VX_OP_COUNT,
+        vx_op_name,
+        {{"all", VX_OPS_ALL}, {"default", VX_OPS_DEFAULT}, {"none", 0}}};
     return words;
 }
 

@@ -121,8 +121,8 @@ const std::array kSettings{
                 return ops.status();
             }},
     Setting{"detail", Kind::list, "LIST",
-            "What else to observe, at a price: failed (operations that fail, with the error), range "
-            "(which bytes are read and written), duration (of each operation), all, none",
+            "What else to observe, at a price: failed (operations that fail, with the error), "
+            "range (which bytes are read and written), duration (of each operation), all, none",
             "none",
             [](O& o, const V& v) -> Status {
                 const auto detail = parse_detail(joined(v));

@@ -46,7 +46,8 @@ TEST_CASE("text: columns stand where they should") {
         Record open = by_touch(VX_OP_FILE_OPEN);
         open->duration_ns = ns;
         CHECK(text_of(open.view(1, "/w/x")) ==
-              "22:13:20.123  FileOpen        touch[1234]        /w/x  " + std::string(shown) + "\n");
+              "22:13:20.123  FileOpen        touch[1234]        /w/x  " + std::string(shown) +
+                  "\n");
     }
 }
 
