@@ -266,7 +266,8 @@ NOKPROBE_SYMBOL(uring_leave);
 #define PROBE(o, name, enters, leaves)                                                     \
 	{                                                                                  \
 		.symbol = (name), .op = VX_OP_##o, .entry = (enters), .leave = (leaves),   \
-		.data_size = sizeof(struct io), .at_once = 512, .optional = true           \
+		.data_size = sizeof(struct io), .at_once = 512,                            \
+		.optional = !IS_ENABLED(CONFIG_IO_URING)                                   \
 	}
 
 static struct vx_retprobe probes[] = {

@@ -194,14 +194,13 @@ static struct vx_retprobe inner[] = {
 	  .entry = parent_enter, .leave = parent_leave,
 	  .data_size = sizeof(struct parent_call), .at_once = 512 },
 	{ .symbol = "lookup_one_qstr_excl", .entry = name_enter, .leave = name_leave,
-	  .at_once = 512, .optional = true },
+	  .at_once = 512 },
 };
 
 #define OUTER(o, name, newer, enters)                                                       \
 	{                                                                                   \
 		.symbol = (name), .or_symbol = (newer), .op = VX_OP_##o, .entry = (enters), \
-		.leave = leave, .data_size = sizeof(struct outer), .at_once = 512,          \
-		.optional = true                                                            \
+		.leave = leave, .data_size = sizeof(struct outer), .at_once = 512           \
 	}
 
 static struct vx_retprobe outer[] = {
