@@ -10,6 +10,13 @@
 
 struct vx_slots vx_calls = { .size = sizeof(struct vx_call) };
 
+static void forget(struct vx_spot *at)
+{
+	at->ino = 0;
+	at->gen = 0;
+	at->len = 0;
+}
+
 struct vx_call *vx_call_begin(unsigned int op, struct dentry *dentry)
 {
 	struct vx_call *c = vx_call_current() ? NULL : vx_slots_take(&vx_calls);
@@ -25,8 +32,8 @@ struct vx_call *vx_call_begin(unsigned int op, struct dentry *dentry)
 	c->flags = 0;
 	c->known = false;
 	c->walked = false;
-	c->at.ino = 0;
-	c->old.ino = 0;
+	forget(&c->at);
+	forget(&c->old);
 	return c;
 }
 
@@ -83,8 +90,7 @@ void vx_call_at_name(struct vx_call *c, struct dentry *dir, const struct qstr *n
 	/* From one file system to another: told where it was. */
 	if (c->op == VX_OP_FILE_RENAME && at->ino && c->sb != dir->d_sb) {
 		next_spot(c, false);
-		at->ino = 0;
-		at->len = 0;
+		forget(at);
 		return;
 	}
 	if (!inode || !vx_super_detailed(dir->d_sb, VX_DETAIL_FAILED, VX_OP_BIT(c->op)))

@@ -80,10 +80,13 @@ def expected(want):
     path = AS_FAR_AS.get(name, name) if want.error else name
     if want.op == "HardlinkCreate" and name == "new":
         path = "none"  # what was to be linked
+    old_path = want.old_path
+    if old_path == f"{STAGE}/none/x":
+        path, old_path = "none", None
     path = f"{STAGE}/{re.sub('^readonly/', 'plain/', path)}".rstrip("/")
     if want.error == -errno.EXDEV:
         path = None  # on another file system
-    return (want.op, path, want.old_path, want.offset, want.length,
+    return (want.op, path, old_path, want.offset, want.length,
             want.error)
 
 
@@ -119,6 +122,9 @@ def against_strace():
           str(sorted({w.error for w in wants})))
     check_order(timed, wants)
     check_durations(events, timed, wants)
+    check_equal("no name of another call",
+                [e for e in timed if e["old_path"] is None and ("old_name" in e or "target" in e)],
+                [])
     check_equal("what failed changes nothing",
                 {o["op"] for e in timed if e["error"] for o in e["userspace_ops"]},
                 {"GraphNodeQuery"})

@@ -97,6 +97,7 @@ def fail_as_root():
     fails(os.rename, "data", "none/new")
     fails(os.rename, "open", "open/x")
     fails(os.rename, "data", "small/new")
+    fails(os.rename, "none/x", "new")
     fails(os.chmod, "immutable", 0o600)
     fails(os.chmod, "readonly/data", 0o600)
     fails(os.truncate, "full", 1)
