@@ -27,6 +27,8 @@ struct vx_call *vx_call_begin(unsigned int op, struct dentry *dentry)
 	c->started = ktime_get_mono_fast_ns();
 	c->told = false;
 	c->dentry = dentry;
+	c->name[0] = NULL;
+	c->name[1] = NULL;
 	c->sb = NULL;
 	c->passed = 0;
 	c->flags = 0;

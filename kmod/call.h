@@ -35,6 +35,7 @@ struct vx_call {
 	bool told;                        /* FileOpen: the kernel has notified who watches */
 	struct dentry *dentry;            /* held until the call returns; NULL: about a path */
 	/* about a path */
+	const struct filename *name[2];   /* as the program gave them; or NULL */
 	const struct super_block *sb;     /* compared only; NULL: no place is known */
 	u64 passed;                       /* channels (slots) that want to hear of it */
 	u32 flags;                        /* VX_F_DIRECTORY of the object */

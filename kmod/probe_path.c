@@ -37,9 +37,21 @@ static int begin(struct kretprobe_instance *ri, struct dentry *held)
 }
 NOKPROBE_SYMBOL(begin);
 
+static const struct filename *name_arg(struct pt_regs *regs, unsigned int n)
+{
+	return (const struct filename *)regs_get_kernel_argument(regs, n);
+}
+
 static int path_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return begin(ri, NULL);
+	struct outer *o = (struct outer *)ri->data;
+
+	if (begin(ri, NULL))
+		return 1;
+	o->call->name[0] = name_arg(regs, o->call->op == VX_OP_SYMLINK_CREATE ? 2 : 1);
+	if (o->call->op == VX_OP_FILE_RENAME || o->call->op == VX_OP_HARDLINK_CREATE)
+		o->call->name[1] = name_arg(regs, 3);
+	return 0;
 }
 NOKPROBE_SYMBOL(path_enter);
 
@@ -109,14 +121,37 @@ static bool is_dots(const struct qstr *name)
 			      (name->len == 1 || (name->len == 2 && name->name[1] == '.')));
 }
 
-/* Was @name looked for in @dir? Its hash says in which directory it was. */
-static bool looked_for_in(const struct dentry *dir, const struct qstr *name)
+static bool part_of(const struct qstr *name, const struct filename *path)
 {
+	const char *text = (const char *)name->name;
+
+	return path && !IS_ERR(path) && text >= path->name &&
+	       text < path->name + strnlen(path->name, PATH_MAX);
+}
+
+static bool is_name_of(struct dentry *dentry, const struct qstr *name)
+{
+	bool same;
+
+	spin_lock(&dentry->d_lock);
+	same = dentry->d_name.len == name->len &&
+	       !memcmp(dentry->d_name.name, name->name, name->len);
+	spin_unlock(&dentry->d_lock);
+	return same;
+}
+
+/*
+ * Was @name looked for in @dir? Its hash says in which directory it was. A name out of a symbolic
+ * link may be gone with the link's text, and is not looked at: then the answer is no.
+ */
+static bool looked_for_in(const struct vx_call *c, struct dentry *dir, const struct qstr *name)
+{
+	if (!part_of(name, c->name[0]) && !part_of(name, c->name[1]))
+		return false;
 	if (is_dots(name))
 		return false;
 	if (dir->d_flags & DCACHE_OP_HASH)
-		return dir->d_name.len != name->len ||
-		       memcmp(dir->d_name.name, name->name, name->len);
+		return !is_name_of(dir, name);
 	return full_name_hash(dir, name->name, name->len) == name->hash;
 }
 
@@ -130,7 +165,7 @@ static int walk_ends(struct kprobe *kp, struct pt_regs *regs)
 	vx_walk_seen(walk);
 	if (!c || c->dentry || !vx_walk_read(walk, &at, &last))
 		return 0;
-	if (looked_for_in(at, &last))
+	if (looked_for_in(c, at, &last))
 		vx_call_at_name(c, at, &last, true);
 	else
 		vx_call_at(c, at);

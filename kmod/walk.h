@@ -7,8 +7,10 @@
 
 /*
  * From the argument of terminate_walk(): the dentry that the walk has come to, and the component
- * of the path that it took last or was to take next. Both are held for as long as that function
- * has not let go of them. False: it has come nowhere, or the kernel keeps them elsewhere.
+ * of the path that it took last or was to take next. The dentry is held for as long as that
+ * function has not let go of it. The text of the component is there only if it is a part of the
+ * path that was given: that of a symbolic link may be gone. False: the walk has come nowhere, or
+ * the kernel keeps these elsewhere.
  */
 bool vx_walk_read(const void *walk, struct dentry **at, struct qstr *last);
 

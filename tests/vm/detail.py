@@ -19,7 +19,8 @@ PROGRAM = [sys.executable, "-B", f"{HERE}/detail_program.py", STAGE]
 CALLS = "%file,%desc"
 # Where the kernel was in the way's end, when it did not come to what was named.
 AS_FAR_AS = {"none/x": "none", "none/new": "none", "data/x": "data", "private/x": "private",
-             "private/new": "private"}
+             "private/new": "private", "dangling": "full", "linked/none": "full/none",
+             "tosecret": "secret"}
 # A probe of each kind.
 PATHS = {"do_filp_open", "do_file_open", "do_unlinkat", "filename_unlinkat", "terminate_walk",
          "chmod_common", "vfs_truncate"}
@@ -42,7 +43,9 @@ def prepare():
         with open(f"{STAGE}/{name}", "wb"):
             pass
         os.chmod(f"{STAGE}/{name}", mode)
-    os.symlink("data", f"{STAGE}/link")
+    for name, target in (("link", "data"), ("dangling", "full/none"), ("linked", "full"),
+                         ("tosecret", "secret")):
+        os.symlink(target, f"{STAGE}/{name}")
     for command in (("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", f"{STAGE}/small"),
                     ("mount", "--bind", f"{STAGE}/plain", f"{STAGE}/readonly"),
                     ("mount", "-o", "remount,bind,ro", f"{STAGE}/readonly"),

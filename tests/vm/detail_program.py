@@ -76,6 +76,8 @@ def fail_as_root():
     fails(os.open, "full", os.O_WRONLY)
     fails(os.open, "data", os.O_CREAT | os.O_EXCL)
     fails(os.open, "link", os.O_RDONLY | os.O_NOFOLLOW)
+    fails(os.open, "dangling", os.O_RDONLY)
+    fails(os.open, "linked/none", os.O_RDONLY)
     fails(os.open, "immutable", os.O_WRONLY)
     fails(os.open, "readonly/data", os.O_WRONLY)
     fails(os.unlink, "none")
@@ -128,6 +130,7 @@ def fail_at_limits():
 def fail_as_user():
     os.seteuid(USER)
     fails(os.open, "secret", os.O_RDONLY)
+    fails(os.open, "tosecret", os.O_RDONLY)
     fails(os.open, "private/x", os.O_RDONLY)
     fails(os.open, "new", os.O_WRONLY | os.O_CREAT)
     fails(os.unlink, "data")
