@@ -49,7 +49,7 @@ struct vx_ring {
 	unsigned char *data;
 	__u64 size[VX_CLASSES];
 	__u32 n;                         /* producers */
-	void (*wake)(struct vx_ring *);  /* wakes the reader; may be called by every producer */
+	void (*wake)(struct vx_ring *r);  /* wakes the reader; may be called by every producer */
 };
 
 /* An attempt that found room, between begin and commit. */

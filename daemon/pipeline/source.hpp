@@ -20,7 +20,7 @@ struct SourceConfig {
     std::span<const std::byte> ring;      // the ring's mapping
     void* consumer = nullptr;             // the consumer's mapping
     Boundary boundary = Boundary::kernel; // what its events are said to come from
-    std::function<Status()> barrier;      // writes pending losses out
+    std::function<Status()> barrier{};    // writes pending losses out
     // Goes on where a reader before this one had come to, behind what these say was read.
     const journal::RingPosition* resume = nullptr;
 };

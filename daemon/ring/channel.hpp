@@ -23,7 +23,7 @@ struct ChannelConfig {
     std::uint32_t user_ops = 0;   // bit n: receive userspace operation n of other channels
     // With a name (at most VX_CHANNEL_NAME_MAX of [0-9A-Za-z._-]) the kernel keeps the channel for
     // so many seconds when this process dies, and who asks for that name takes it over.
-    std::string name;
+    std::string name{};
     std::uint32_t linger_s = 0;
 };
 

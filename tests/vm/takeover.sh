@@ -8,4 +8,5 @@
 # vm: --mem 3072 --timeout 1200
 # long: --timeout 12000
 # kernels: all
+# elsewhere: VEXFS_KILLS=3
 exec python3 -B "$VEXFS_ROOT/tests/vm/takeover.py"

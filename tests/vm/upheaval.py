@@ -16,6 +16,7 @@ NAMES = bits("FileCreate", "FileDelete", "DirCreate", "Mount", "Unmount")
 
 def make_file_system(name):
     """An ext4 of its own, on a loop device."""
+    run("modprobe", "loop")
     image, place = f"/run/{name}.image", f"/run/{name}"
     run("truncate", "-s", "32M", image, check=True)
     run("mkfs.ext4", "-q", image, check=True)
