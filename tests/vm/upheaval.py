@@ -158,7 +158,7 @@ def cpus_under_traffic():
     channel = Channel(size_m=1 << 21, size_d=1 << 16)
     channel.watch("/tmp/flapping", bits("FileCreate", "FileDelete"))
     traffic = [subprocess.Popen(
-        ["sh", "-c", f"n=0; while [ $n -lt 1500 ]; do : >/tmp/flapping/{name}; "
+        ["sh", "-c", f"n=0; while [ $n -lt 300 ]; do : >/tmp/flapping/{name}; "
          f"rm /tmp/flapping/{name}; n=$((n + 1)); done"]) for name in "ab"]
     while any(process.poll() is None for process in traffic):
         cpu(1, False)
@@ -169,7 +169,7 @@ def cpus_under_traffic():
     for name in "ab":
         mine = [e.op for e in events if e.name == name]
         check_equal(f"each file's events in their order ({name})", mine,
-                    ["FileCreate", "FileDelete"] * 1500)
+                    ["FileCreate", "FileDelete"] * 300)
     channel.close()
 
 
