@@ -17,6 +17,8 @@ declare -A PACKAGES=(
         stress-ng fio"
     # scripts/check
     [check]="git shellcheck"
+    # the models of docs/litmus (tests/scripts/litmus.sh)
+    [litmus]="spin gcc"
     # a kernel with reports of its own mistakes, built from source (scripts/vm --debug)
     [debug]="flex bison bc libelf-dev libssl-dev dwarves"
     # the headers of kernels from 6.12 on carry BTF
