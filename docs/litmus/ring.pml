@@ -34,6 +34,8 @@
 #endif
 #ifndef FIRST
 #define FIRST 2
+#endif
+#ifndef SECOND
 #define SECOND 1
 #endif
 #define ATTEMPTS (FIRST + SECOND + 2)
