@@ -28,6 +28,7 @@
 #define NO_LAST_LOOK 7  /* broken: the reader sleeps without a last look */
 #define NO_LOSS_WAKE 8  /* broken: a loss wakes nobody */
 #define LOSS_UNSEEN 9   /* broken: the last look does not ask for pending losses */
+#define GAP_UNSEEN 10   /* broken: the last look does not ask for the tickets */
 
 #ifndef FULL
 #define FULL 0

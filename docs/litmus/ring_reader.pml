@@ -209,6 +209,13 @@ inline flush_all()
 #define DUE(s) (sub[s].head > pos[s] || sub[s].pending > 0)
 #endif
 
+/* A ticket may be lost and not known to be: its neighbour was still seen busy. */
+#if BROKEN == GAP_UNSEEN
+#define UNDECIDED false
+#else
+#define UNDECIDED (tickets != next)
+#endif
+
 inline go_to_sleep()
 {
 	sleeping = true;
@@ -226,7 +233,7 @@ inline go_to_sleep()
 				:: DUE(3) -> sleeping = false
 				:: else ->
 					if
-					:: tickets != next -> sleeping = false
+					:: UNDECIDED -> sleeping = false
 					:: else -> asleep = true
 					fi
 				fi

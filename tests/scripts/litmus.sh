@@ -70,7 +70,8 @@ check_pattern() {
 
 # One of these is enough for each way to break the ring.
 breaks_the_ring() {
-    fails ring.pml "-DBROKEN=$1" -DFIRST=1 -DFULL=0 || fails ring.pml "-DBROKEN=$1" -DFIRST=1 -DFULL=1 ||
+    fails ring.pml "-DBROKEN=$1" -DFIRST=1 -DFULL=0 ||
+        fails ring.pml "-DBROKEN=$1" -DFIRST=1 -DFULL=1 ||
         fails ring.pml "-DBROKEN=$1" -DSECOND=0
 }
 
@@ -112,14 +113,14 @@ twin_of() {
 }
 
 check_litmus() {
-    local file=$1 name=${1##*/} wanted=Never kind twin
-    ! grep -q '^ \* needs: ' "$file" || wanted=Sometimes
-    check "$name: $wanted" herd "$file" "$wanted"
+    local file=$1 name=${1##*/} verdict=Never kind twin
+    ! grep -q '^ \* needs: ' "$file" || verdict=Sometimes
+    check "$name: $verdict" herd "$file" "$verdict"
     while read -r kind twin; do
-        wanted=Sometimes
-        [[ $kind == broken ]] || wanted=Never
+        verdict=Sometimes
+        [[ $kind == broken ]] || verdict=Never
         twin_of "$file" "$twin" >"$WORK/twin.litmus"
-        check "$name: $twin: $wanted" herd "$WORK/twin.litmus" "$wanted"
+        check "$name: $twin: $verdict" herd "$WORK/twin.litmus" "$verdict"
     done < <(sed -nE 's/^ \* (broken|cure) ([A-Z_]+): .*/\1 \2/p' "$file" | sort -u)
 }
 
