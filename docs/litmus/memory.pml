@@ -9,7 +9,9 @@
  * may see two stores in different orders. A store-release carries what its thread has seen; a
  * load-acquire that reads it sees that too. A full barrier exchanges what was seen with all other
  * full barriers, and does nothing else: less than smp_mb(), so that what holds here holds there.
- * A load is never later than a store behind it: a model that needs that says so (tail.pml).
+ * In two things it is stronger than a real one: a store is newer than all that are there (a location
+ * is written by one thread, or by exchanges too), and a load is never later than a store behind it
+ * (tail.pml, where that matters, says so). The .litmus tests do without both.
  *
  * With -DTSO, memory is that of x86: stores wait in a queue of their thread, which sees them at
  * once, the others when they leave it, first in, first out; nothing else is out of order.
