@@ -3,6 +3,8 @@
  * The ring's protocol: two producers, a reader that may sleep, sub-rings of both classes with room
  * for two records and the account of a loss. Each access to memory that another side can see is a
  * step of its own, in all orders; which orders the processor adds, the other models are about.
+ * Joined to one step are: the positions that the reader gives back; its question whether any loss
+ * is pending; and the call that writes one out, since its producer stands still meanwhile.
  *
  * Asserted: class M by ticket; what had returned before another began comes before it; everything
  * once; a gap only for what is lost; every loss in one account; no unread record is overwritten;

@@ -203,53 +203,42 @@ inline flush_all()
 	fi
 }
 
-#if BROKEN == LOSS_UNSEEN
-#define DUE(s) (sub[s].head > pos[s])
+/* The last look at a sub-ring. */
+inline look(s)
+{
+	due = due || sub[s].head > pos[s];
+#if BROKEN != LOSS_UNSEEN
+	due = due || sub[s].pending > 0
 #else
-#define DUE(s) (sub[s].head > pos[s] || sub[s].pending > 0)
+	skip
 #endif
-
-/* A ticket may be lost and not known to be: its neighbour was still seen busy. */
-#if BROKEN == GAP_UNSEEN
-#define UNDECIDED false
-#else
-#define UNDECIDED (tickets != next)
-#endif
+}
 
 inline go_to_sleep()
 {
 	sleeping = true;
 #if BROKEN != NO_LAST_LOOK
-	if
-	:: DUE(0) -> sleeping = false
-	:: else ->
-		if
-		:: DUE(1) -> sleeping = false
-		:: else ->
-			if
-			:: DUE(2) -> sleeping = false
-			:: else ->
-				if
-				:: DUE(3) -> sleeping = false
-				:: else ->
-					if
-					:: UNDECIDED -> sleeping = false
-					:: else -> asleep = true
-					fi
-				fi
-			fi
-		fi
-	fi
-#else
-	asleep = true
+	look(0);
+	look(1);
+	look(2);
+	look(3);
 #endif
+	/* A ticket may be lost and not known to be: its neighbour was still seen busy. */
+#if BROKEN != NO_LAST_LOOK && BROKEN != GAP_UNSEEN
+	due = due || tickets != next;
+#endif
+	if
+	:: due -> sleeping = false
+	:: else -> asleep = true
+	fi;
+	due = false
 }
 
 proctype reader()
 {
 	byte visible[SUBS], limit[2], expected[SUBS];
 	byte seen_tickets, next, m = NONE, d = NONE, end, k;
-	bool busy[2], any, moved, quiet, asleep;
+	bool busy[2], any, moved, quiet, due, asleep;
 	do
 	:: d_step { quiet = silent == 2; moved = false }
 	   /* Reads until there is nothing, looking anew once before it says so. */
