@@ -212,6 +212,11 @@ static void refill(struct vx_reader *rd)
 	 * to be done.
 	 */
 	rd->tickets = vx_load_acquire(&rd->header->tickets);
+	/*
+	 * Full barrier: pairs with the producers' behind head. Who began after a record that is not
+	 * seen below was published sees at least these tickets (docs/litmus/agree.pml).
+	 */
+	vx_mb();
 	rd->behind_limit = 0;
 	for (i = VX_CLASS_D; i < subs; i += VX_CLASSES) {
 		struct vx_reader_sub *s = &rd->subs[i];
@@ -481,6 +486,7 @@ int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes)
 		if (head - rd->subs[i].pos >= need || vx_load(&rd->subs[i].producer->loss_pending))
 			break;
 	}
+	/* A ticket that nobody was seen to have given up is decided only by another look. */
 	if (i == rd->n * VX_CLASSES &&
 	    (wake_bytes > 1 || vx_load(&rd->header->tickets) == rd->next_ticket))
 		return 1;

@@ -17,6 +17,8 @@ declare -A PACKAGES=(
         stress-ng fio"
     # scripts/check, and sparse for the module
     [check]="git shellcheck sparse"
+    # the models of docs/litmus (tests/scripts/litmus.sh)
+    [litmus]="spin gcc"
     # a kernel with reports of its own mistakes, built from source (scripts/vm --debug), and the
     # checks that come with its source
     [debug]="flex bison bc libelf-dev libssl-dev dwarves coccinelle"
