@@ -58,7 +58,7 @@ static bool may_linger(const struct vx_channel *ch)
 		if (!other->owner)
 			bytes += ring_bytes(other);
 	if (bytes > most)
-		pr_warn("channel %llu (%s) is not kept: %llu MiB of rings without an owner, limit %llu MiB\n",
+		pr_warn("channel %llu (%s) is not kept: rings without an owner: %llu of %llu MiB\n",
 			ch->id, ch->name, bytes >> 20, most >> 20);
 	return bytes <= most;
 }

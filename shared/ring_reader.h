@@ -109,8 +109,8 @@ int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, voi
 /*
  * Notes in the consumer mapping how far vx_reader_release() has released, for who takes the channel
  * over: what is not in the ring itself. @next_seq: the caller's number of the first event behind
- * that; @missed: see struct vx_consumer. In front of it nothing is noted; a reader that dies between
- * the two leaves older notes, which vx_reader_resume() corrects.
+ * that; @missed: see struct vx_consumer. A reader that dies between the two leaves older notes,
+ * which vx_reader_resume() corrects.
  */
 void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed);
 

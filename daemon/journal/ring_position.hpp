@@ -12,8 +12,8 @@
 namespace vexfs::journal {
 
 struct RingPosition {
-    // [producer * VX_CLASSES + class]: attempts with a smaller count were read; 0: nothing is known.
-    // May be shorter than the ring has sub-rings.
+    // [producer * VX_CLASSES + class]: attempts with a smaller count were read; 0: nothing is
+    // known. May be shorter than the ring has sub-rings.
     std::vector<std::uint64_t> next_count;
     std::uint64_t next_ticket = 0;  // tickets below it were read or found lost; 0: nothing is known
     std::uint64_t missed = 0;       // calls that probes had missed, as far as the journal tells it

@@ -31,9 +31,9 @@ class DirectoryLog final : public DirectoryMap::Observer {
         std::uint64_t backing_fsid = 0;
     };
 
-    // The log in a directory. `map` outlives it, and tells it what changes from here on. `keep`: what
-    // the file holds is put into the map first; otherwise it is begun anew. Errors: those of open,
-    // read and write.
+    // The log in a directory. `map` outlives it, and tells it what changes from here on. `keep`:
+    // what the file holds is put into the map first; otherwise it is begun anew. Errors: those of
+    // open, read and write.
     static Result<std::unique_ptr<DirectoryLog>> open(const std::string& directory,
                                                       DirectoryMap& map, bool keep);
     ~DirectoryLog() override;

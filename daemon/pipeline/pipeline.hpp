@@ -77,7 +77,8 @@ class Pipeline {
     // stuck.
     bool turn();
 
-    // Of a channel that was taken over: so many had been told before. Once, before the first turn().
+    // Of a channel that was taken over: so many had been told before. Once, before the first
+    // turn().
     void resume_missed(std::uint64_t total) { counters_.probe_missed = total; }
 
     // Calls that the kernel's probes could not follow, since the channel was made: an increase

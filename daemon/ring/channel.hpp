@@ -50,8 +50,8 @@ struct WatchRequest {
 class Channel {
   public:
     // Opens /dev/vexfs and makes a channel, or takes one over. Waits while an owner that was killed
-    // still has it. The errors say what to do: ENOENT (module not loaded), EPERM, EPROTO (the module
-    // is of another version), EINVAL (a size that is refused), EBUSY (somebody else has it).
+    // still has it. The errors say what to do: ENOENT (module not loaded), EPERM, EPROTO (the
+    // module is of another version), EINVAL (a size that is refused), EBUSY (somebody else has it).
     static Result<std::unique_ptr<Channel>> open(const ChannelConfig& config);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
@@ -75,8 +75,8 @@ class Channel {
 
     Result<WatchInfo> add_watch(const WatchRequest& request);
     Status remove_watch(std::uint64_t id);
-    // Removes those that a dead owner had. When this process has added its own, nothing is missed in
-    // between.
+    // Removes those that a dead owner had. When this process has added its own, nothing is missed
+    // in between.
     Status remove_inherited_watches();
     // True: its file system was unmounted, or the root of its subtree deleted.
     Result<bool> watch_gone(std::uint64_t id);

@@ -137,7 +137,8 @@ Status Daemon::read_channel() {
             return read.status();
         }
         position = std::move(*read);
-        pipeline_->resume_missed(std::max<std::uint64_t>(position.missed, channel_->noted().missed));
+        pipeline_->resume_missed(
+            std::max<std::uint64_t>(position.missed, channel_->noted().missed));
         spdlog::info("the kernel has kept the ring of a vexfsd that ended {:.1f} s ago: going on "
                      "from event {}",
                      static_cast<double>(channel_->lingered_ns()) / 1e9, store_->next_seq());

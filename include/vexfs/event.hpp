@@ -261,7 +261,7 @@ struct Gap {
     bool class_d = false;
     // How far the ring has been read with it (shared/ring_reader.h), for who goes on reading there.
     // 0: it says nothing of that.
-    std::uint64_t next_count = 0;   // account: of the sub-ring; probe_missed: calls missed until then
+    std::uint64_t next_count = 0;  // account: of the sub-ring; probe_missed: missed until then
     std::uint64_t next_ticket = 0;  // class M, with numbers
     std::vector<LostOp> ops{};
     std::vector<DirtyDirectory> dirty{};

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What the kernel's own tools say of the module's source: sparse, and with the kernel's source (which
-# is there once scripts/vm --debug has built from it) checkpatch and the semantic patches that come
-# with it. Each must find a mistake that is made on purpose.
+# What the kernel's own tools say of the module's source: sparse, and with the kernel's source
+# (which is there once scripts/vm --debug has built from it) checkpatch and its semantic patches. Each
+# must find a mistake that is made on purpose.
 set -uo pipefail
 # shellcheck source=result.sh
 source "$(dirname "${BASH_SOURCE[0]}")/result.sh"
@@ -15,9 +15,10 @@ done
 
 # What checkpatch has against tables that a macro walks through (op_table.h), against attributes in
 # what user space compiles too, and against the window of supported kernels in compat.h.
-IGNORED=COMPLEX_MACRO,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL,TRAILING_SEMICOLON
-IGNORED+=,PREFER_DEFINED_ATTRIBUTE_MACRO,LINUX_VERSION_CODE,SPLIT_STRING
-SOURCES=("$ROOT"/kmod/*.[ch] "$ROOT"/kmod/compat/*.[ch] "$ROOT"/shared/*.[ch] "$ROOT"/shared/abi/*.h)
+IGNORED=COMPLEX_MACRO,MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL
+IGNORED+=,TRAILING_SEMICOLON,PREFER_DEFINED_ATTRIBUTE_MACRO,LINUX_VERSION_CODE,SPLIT_STRING
+SOURCES=("$ROOT"/kmod/*.[ch] "$ROOT"/kmod/compat/*.[ch]
+    "$ROOT"/shared/*.[ch] "$ROOT"/shared/abi/*.h)
 # Only the reader's half, which the kernel does not build.
 SOURCES=("${SOURCES[@]/*ring_reader*/}")
 
@@ -64,8 +65,7 @@ check "sparse sees user memory that is read as if it were ours" finds run_sparse
 
 KERNEL_SOURCE=$(debug_kernel_source "$DEFAULT_KERNEL-debug")
 [[ -n $KERNEL_SOURCE ]] || {
-    echo "skipped: checkpatch, coccinelle: they need the kernel's source, which scripts/vm --debug" \
-        "fetches"
+    echo "skipped: checkpatch, coccinelle: only with the kernel's source (scripts/vm --debug)"
     exit "$FAILED"
 }
 install_packages debug

@@ -39,7 +39,7 @@ def frozen():
     writer = threading.Thread(target=os.mkdir, args=(f"{place}/made",))
     writer.start()
     check("a program that changes a frozen file system waits",
-          wait_for(lambda: any(state_of(task) == "D" for task in os.listdir("/proc/self/task")), 30))
+          wait_for(lambda: "D" in map(state_of, os.listdir("/proc/self/task")), 30))
     check_equal("nothing is told meanwhile", told(channel), [])
     second = channel.watch(place, bits("FileRead"))
     channel.unwatch(second)
