@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What the kernel's own tools say of the module's source: sparse, and with the kernel's source
-# (which is there once scripts/vm --debug has built from it) checkpatch and its semantic patches. Each
-# must find a mistake that is made on purpose.
+# (which is there once scripts/vm --debug has built from it) checkpatch and its semantic patches.
+# Each must find a mistake that is made on purpose.
 set -uo pipefail
 # shellcheck source=result.sh
 source "$(dirname "${BASH_SOURCE[0]}")/result.sh"

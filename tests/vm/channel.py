@@ -52,11 +52,14 @@ class Channel:
     def __init__(self, size_m=1 << 20, size_d=1 << 20, user_ops=0, name="", linger_s=0):
         self.fd = os.open("/dev/vexfs", os.O_RDWR | os.O_CLOEXEC)
         try:
-            answer = self._ioctl(0xf1, "<IIQQQII40sQQQQQQQ", 136, 0, size_m, size_d, _PUSH_SIZE,
-                                 user_ops, linger_s, name.encode(), 0, 0, 0, 0, 0, 0, 0)
+            self._create(size_m, size_d, user_ops, name, linger_s)
         except OSError:
             os.close(self.fd)
             raise
+
+    def _create(self, size_m, size_d, user_ops, name, linger_s):
+        answer = self._ioctl(0xf1, "<IIQQQII40sQQQQQQQ", 136, 0, size_m, size_d, _PUSH_SIZE,
+                             user_ops, linger_s, name.encode(), 0, 0, 0, 0, 0, 0, 0)
         self._size = answer[2:4]
         self.id, ring_bytes, consumer_bytes, push_bytes, self.lingered_ns, self.last_watch = \
             answer[8:14]
