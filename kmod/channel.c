@@ -7,6 +7,7 @@
 
 #include "abi/command.h"
 #include "dirs.h"
+#include "linger.h"
 #include "probe.h"
 #include "push.h"
 #include "super.h"
@@ -167,7 +168,7 @@ static int make_parts(struct vx_channel *ch, const struct vx_create *a)
 
 /*
  * Gives it a number and a slot, and lets probes and pushes find it. -EMFILE when there are too
- * many.
+ * many, -EBUSY when its name is taken.
  */
 static int publish(struct vx_channel *ch)
 {
@@ -175,7 +176,9 @@ static int publish(struct vx_channel *ch)
 
 	BUILD_BUG_ON(VX_CHANNELS_MAX != 64);
 	mutex_lock(&list_lock);
-	if (~slots) {
+	if (vx_linger_named(ch->name)) {
+		err = -EBUSY;
+	} else if (~slots) {
 		ch->slot = ffz(slots);
 		slots |= 1ull << ch->slot;
 		ch->id = ++last_id;
@@ -188,13 +191,23 @@ static int publish(struct vx_channel *ch)
 	return err;
 }
 
-struct vx_channel *vx_channel_create(struct vx_create *a)
+static void answer(const struct vx_channel *ch, struct vx_create *a)
+{
+	a->size_m = ch->ring.size[VX_CLASS_M];
+	a->size_d = ch->ring.size[VX_CLASS_D];
+	a->push_size = ch->push.size;
+	a->channel = ch->id;
+	a->ring_bytes = (u64)ch->ring_area.count << PAGE_SHIFT;
+	a->consumer_bytes = (u64)ch->consumer_area.count << PAGE_SHIFT;
+	a->push_bytes = (u64)ch->push.area.count << PAGE_SHIFT;
+	a->last_watch = ch->last_watch;
+}
+
+static struct vx_channel *make(const struct vx_create *a)
 {
 	struct vx_channel *ch;
-	int err = choose_sizes(a);
+	int err;
 
-	if (err)
-		return ERR_PTR(err);
 	ch = kzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
 	if (!ch)
 		return ERR_PTR(-ENOMEM);
@@ -206,6 +219,7 @@ struct vx_channel *vx_channel_create(struct vx_create *a)
 	ch->missed_before = vx_probes_missed();
 	ch->owner = current->tgid;
 	get_task_comm(ch->comm, current);
+	vx_linger_init(ch, a);
 	err = make_parts(ch, a);
 	if (err)
 		goto fail;
@@ -217,10 +231,6 @@ struct vx_channel *vx_channel_create(struct vx_create *a)
 	err = publish(ch);
 	if (err)
 		goto fail_group;
-	a->channel = ch->id;
-	a->ring_bytes = (u64)ch->ring_area.count << PAGE_SHIFT;
-	a->consumer_bytes = (u64)ch->consumer_area.count << PAGE_SHIFT;
-	a->push_bytes = (u64)ch->push.area.count << PAGE_SHIFT;
 	pr_info("channel %llu opened by %s[%d]\n", ch->id, ch->comm, ch->owner);
 	return ch;
 
@@ -232,12 +242,32 @@ fail:
 	return ERR_PTR(err);
 }
 
-void vx_channel_destroy(struct vx_channel *ch)
+struct vx_channel *vx_channel_create(struct vx_create *a)
 {
-	mutex_lock(&list_lock);
+	struct vx_channel *ch;
+	int err = vx_linger_check(a);
+
+	if (!err)
+		err = choose_sizes(a);
+	if (err)
+		return ERR_PTR(err);
+	ch = vx_linger_take(a);
+	if (!ch)
+		ch = make(a);
+	if (!IS_ERR(ch))
+		answer(ch, a);
+	return ch;
+}
+
+void vx_channel_unlist(struct vx_channel *ch)
+{
+	lockdep_assert_held(&list_lock);
 	list_del_rcu(&ch->node);
 	slots &= ~(1ull << ch->slot);
-	mutex_unlock(&list_lock);
+}
+
+void vx_channel_end(struct vx_channel *ch)
+{
 	vx_watch_remove_all(ch);
 	/* The marks hold the group, and are gone when the last hook has left them. */
 	fsnotify_put_group(ch->group);

@@ -2,9 +2,10 @@
 /*
  * A channel: one open file's ring, its watches, its push ring.
  *
- * Life: made by VX_IOC_CREATE, published in the list of channels last, ended by the release of the
- * file (mappings hold the file). Hooks reach it three ways, and vx_channel_destroy() ends them in
- * this order before memory is freed:
+ * Life: made by VX_IOC_CREATE, published in the list of channels last. When its file is released
+ * (mappings hold the file) it ends; or, if it has a name and watches, it lingers (linger.h) until
+ * somebody takes it over, its time is up, or the module is unloaded. Hooks reach it three ways, and
+ * its end closes these in this order before memory is freed:
  *   - fsnotify marks (super.h): the group's last reference is waited for
  *   - the table of watched super blocks (super.h), used by probes: RCU, preemption off
  *   - the list of channels, used by probes and pushes: RCU
@@ -18,6 +19,7 @@
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "abi/ioctl.h"
 #include "area.h"
@@ -65,7 +67,11 @@ struct vx_channel {
 	struct vx_area ring_area;
 	struct vx_area consumer_area;
 	u32 loss_said;                 /* 1: the first loss was said in the kernel's log */
-	pid_t owner;
+	pid_t owner;                   /* 0: none, it lingers [list] */
+	u32 linger_s;
+	u64 ownerless_ns;              /* since when, while it lingers [list] */
+	struct delayed_work end;       /* of its time without an owner */
+	char name[VX_CHANNEL_NAME_MAX + 1];  /* empty: it ends with its owner */
 	char comm[TASK_COMM_LEN];
 };
 
@@ -73,11 +79,22 @@ struct vx_channel {
 u64 vx_features(void);
 
 /*
- * Makes a channel of the sizes in @args, fills the answer's fields. An ERR_PTR: -EINVAL a size,
- * -ENOMEM, -EMFILE.
+ * Makes a channel as @args asks for, or takes over the one of that name; fills the answer's fields.
+ * An ERR_PTR: -EINVAL a size or the name, -ENOMEM, -EMFILE, -EBUSY somebody has the one of that
+ * name.
  */
 struct vx_channel *vx_channel_create(struct vx_create *args);
-void vx_channel_destroy(struct vx_channel *ch);
+/* Its file is released: it lingers, or ends. */
+void vx_channel_release(struct vx_channel *ch);
+
+/* Its end, in two steps. No probe and no call finds it any more; under vx_channels_lock(). */
+void vx_channel_unlist(struct vx_channel *ch);
+/* Waits for all that had found it, and frees it. */
+void vx_channel_end(struct vx_channel *ch);
+
+int vx_channels_init(void);
+/* Ends those that linger. No file is open any more. */
+void vx_channels_exit(void);
 
 /* Holds the list of channels still; channels in it stay alive. For processes only. */
 void vx_channels_lock(void);

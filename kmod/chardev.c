@@ -47,7 +47,7 @@ static int dev_release(struct inode *inode, struct file *file)
 	struct session *s = file->private_data;
 
 	if (s->channel)
-		vx_channel_destroy(s->channel);
+		vx_channel_release(s->channel);
 	kfree(s);
 	return 0;
 }
@@ -73,7 +73,7 @@ static long call_create(struct session *s, void *arg)
 	struct vx_channel *ch;
 	long err = 0;
 
-	if (c->flags || c->reserved32 || c->reserved64 || c->user_ops >> VX_UOP_COUNT)
+	if (c->flags || c->reserved64 || c->user_ops >> VX_UOP_COUNT)
 		return -EINVAL;
 	mutex_lock(&s->lock);
 	if (s->channel) {
@@ -99,7 +99,11 @@ static long call_watch_remove(struct session *s, void *arg)
 {
 	const struct vx_watch_remove *r = arg;
 
-	return r->flags ? -EINVAL : vx_watch_remove(s->channel, r->watch);
+	if (r->flags & ~VX_WATCH_REMOVE_UP_TO)
+		return -EINVAL;
+	if (r->flags & VX_WATCH_REMOVE_UP_TO)
+		return vx_watch_remove_up_to(s->channel, r->watch);
+	return vx_watch_remove(s->channel, r->watch);
 }
 
 static long call_watch_state(struct session *s, void *arg)

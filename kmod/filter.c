@@ -13,7 +13,7 @@ static bool task_passes(const struct vx_watch *w)
 		return false;
 	if ((w->flags & VX_WATCH_PID) && current->tgid != w->pid)
 		return false;
-	return !(w->flags & VX_WATCH_NOT_ME) || current->tgid != w->adder;
+	return !(w->flags & VX_WATCH_NOT_ME) || current->tgid != READ_ONCE(w->adder);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 
 #include "abi/version.h"
+#include "channel.h"
 #include "chardev.h"
 #include "mountpoint.h"
 #include "op_table.h"
@@ -19,25 +20,33 @@ static int __init vexfs_init(void)
 
 	if (err)
 		return err;
+	err = vx_channels_init();
+	if (err)
+		goto fail_supers;
 	vx_mountpoint_check();
 	vx_probes_init();
 	vx_stats_init();
 	err = vx_chardev_init();
-	if (err) {
-		vx_stats_exit();
-		vx_supers_exit();
-		return err;
-	}
+	if (err)
+		goto fail_stats;
 	pr_info("loaded, ABI %d, operations %#llx of %#llx\n", VX_ABI_VERSION, vx_probes_ops(),
 		VX_OPS_ALL);
 	return 0;
+
+fail_stats:
+	vx_stats_exit();
+	vx_channels_exit();
+fail_supers:
+	vx_supers_exit();
+	return err;
 }
 
-/* No file is open any more: the module is held by those that are. */
+/* No file is open any more: the module is held by those that are. Channels may linger. */
 static void __exit vexfs_exit(void)
 {
 	vx_chardev_exit();
 	vx_stats_exit();
+	vx_channels_exit();
 	vx_supers_exit();
 	pr_info("unloaded\n");
 }

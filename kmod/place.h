@@ -74,21 +74,17 @@ static __always_inline bool vx_place_try(struct dentry *dentry, struct vx_place 
 	return !read_seqcount_retry(&dentry->d_seq, seq);
 }
 
+/* The same under the lock that every rename takes. */
+void vx_place_read_locked(struct dentry *dentry, struct vx_place *p, u64 *name);
+
 /*
  * Fills @p and writes the name to @name, which has room for VX_PLACE_NAME bytes, zero padded to 8.
- * Both are of one moment: never the old parent with the new name. When a rename comes in between it
- * is done once more under the lock that every rename takes.
+ * Both are of one moment: never the old parent with the new name.
  */
 static __always_inline void vx_place_read(struct dentry *dentry, struct vx_place *p, u64 *name)
 {
-	bool locked = false;
-
-	while (unlikely(!vx_place_try(dentry, p, name))) {
-		spin_lock(&dentry->d_lock);
-		locked = true;
-	}
-	if (unlikely(locked))
-		spin_unlock(&dentry->d_lock);
+	if (unlikely(!vx_place_try(dentry, p, name)))
+		vx_place_read_locked(dentry, p, name);
 }
 
 /*

@@ -36,7 +36,7 @@ struct range_call {
 /* 0 or the errno. What some file system answers besides is none. */
 static int error_of(struct pt_regs *regs)
 {
-	return min((int)regs_return_value(regs), 0);
+	return min_t(int, regs_return_value(regs), 0);
 }
 
 /* A call that a signal has interrupted and that begins anew is reported when it ends. */

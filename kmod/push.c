@@ -67,12 +67,14 @@ static int check(const struct vx_push *e, const struct vx_event *event)
 	return vx_uops_answer(e->uop_mask, event->rec.op) ? 0 : -EINVAL;
 }
 
-/* Writes the entry into the ring of @to. Preemption off. Returns 1 when it found room. */
+/*
+ * Writes the entry into the ring of @to, which has asked for the operations @wanted of it.
+ * Preemption off. Returns 1 when it found room.
+ */
 static u32 deliver(struct vx_channel *from, struct vx_channel *to, const struct vx_push *e,
-		   const struct vx_event *event, u64 now)
+		   const struct vx_event *event, u32 wanted, u64 now)
 {
 	const u32 len = sizeof(struct vx_user) + event->rec.len;
-	const u32 wanted = to->user_ops & e->uop_mask;
 	struct vx_user *u;
 	struct vx_slot slot;
 
@@ -107,9 +109,12 @@ static u32 emit(struct vx_channel *ch, const struct vx_push *e, const struct vx_
 
 	rcu_read_lock();
 	preempt_disable();
-	vx_for_each_channel(to)
-		if (to != ch && (to->user_ops & e->uop_mask))
-			receivers += deliver(ch, to, e, event, now);
+	vx_for_each_channel(to) {
+		const u32 wanted = READ_ONCE(to->user_ops) & e->uop_mask;
+
+		if (to != ch && wanted)
+			receivers += deliver(ch, to, e, event, wanted, now);
+	}
 	preempt_enable();
 	rcu_read_unlock();
 	return receivers;

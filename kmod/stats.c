@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "channel.h"
 #include "stats.h"
@@ -45,13 +46,25 @@ static void sum_up(struct vx_channel *ch, struct sums *out)
 	}
 }
 
+static const char *name_of(const struct vx_channel *ch)
+{
+	return ch->name[0] ? ch->name : "-";
+}
+
+/* The seconds that it has been without an owner. */
+static u64 lingered_s(const struct vx_channel *ch)
+{
+	return ch->owner ? 0 : div_u64(ktime_get_ns() - ch->ownerless_ns, NSEC_PER_SEC);
+}
+
 static void show_channel(struct seq_file *m, struct vx_channel *ch, const struct sums *s)
 {
 	const struct vx_stats *c = &s->counters;
 	u64 latency[VX_LATENCY_BUCKETS] = {};
 	unsigned int i;
 
-	seq_printf(m, "channel %llu  pid %d  comm %s\n", ch->id, ch->owner, ch->comm);
+	seq_printf(m, "channel %llu  pid %d  comm %s  name %s\n", ch->id, ch->owner, ch->comm,
+		   name_of(ch));
 	seq_printf(m, "  %-16s %14s %14s %14s %14s %14s\n", "op", "seen", "filtered", "emitted",
 		   "lost_no_room", "pushed");
 	for (i = 0; i < VX_OP_SLOTS; i++)
@@ -99,16 +112,17 @@ static int channels_show(struct seq_file *m, void *unused)
 
 	if (!s)
 		return -ENOMEM;
-	seq_printf(m, "%-8s %-8s %-16s %8s %10s %12s %12s %12s %12s %10s\n", "channel", "pid",
-		   "comm", "watches", "producers", "size_m", "size_d", "depth_m", "depth_d",
-		   "user_ops");
+	seq_printf(m, "%-8s %-8s %-16s %8s %10s %12s %12s %12s %12s %10s %9s %8s  %s\n",
+		   "channel", "pid", "comm", "watches", "producers", "size_m", "size_d", "depth_m",
+		   "depth_d", "user_ops", "lingers_s", "of", "name");
 	vx_channels_lock();
 	vx_for_each_channel(ch) {
 		sum_up(ch, s);
-		seq_printf(m, "%-8llu %-8d %-16s %8u %10u %12llu %12llu %12llu %12llu %#10x\n",
+		seq_printf(m, "%-8llu %-8d %-16s %8u %10u %12llu %12llu %12llu %12llu %#10x ",
 			   ch->id, ch->owner, ch->comm, READ_ONCE(ch->watches), ch->ring.n,
 			   ch->ring.size[VX_CLASS_M], ch->ring.size[VX_CLASS_D],
 			   s->depth[VX_CLASS_M], s->depth[VX_CLASS_D], ch->user_ops);
+		seq_printf(m, "%9llu %8u  %s\n", lingered_s(ch), ch->linger_s, name_of(ch));
 	}
 	vx_channels_unlock();
 	kfree(s);

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
+#include "dirs.h"
 #include "probe.h"
 #include "watch.h"
 
@@ -191,6 +192,42 @@ int vx_watch_remove(struct vx_channel *ch, u64 id)
 		remove_one(s, w);
 	mutex_unlock(&ch->lock);
 	return w ? 0 : -ENOENT;
+}
+
+int vx_watch_remove_up_to(struct vx_channel *ch, u64 id)
+{
+	struct vx_super *s, *next_super;
+	struct vx_watch *w, *next;
+	unsigned int before, left;
+
+	mutex_lock(&ch->lock);
+	before = ch->watches;
+	list_for_each_entry_safe(s, next_super, &ch->supers, node) {
+		list_for_each_entry_safe(w, next, &s->watches, node)
+			if (w->id <= id)
+				take_off(s, w);
+		if (list_empty(&s->watches))
+			vx_super_put(s);
+		else
+			want_union(s);
+	}
+	left = ch->watches;
+	mutex_unlock(&ch->lock);
+	return left == before ? -ENOENT : 0;
+}
+
+void vx_watches_adopt(struct vx_channel *ch, pid_t pid)
+{
+	struct vx_super *s;
+	struct vx_watch *w;
+
+	mutex_lock(&ch->lock);
+	list_for_each_entry(s, &ch->supers, node) {
+		list_for_each_entry(w, &s->watches, node)
+			WRITE_ONCE(w->adder, pid);
+		vx_dirs_moved_unseen(s);
+	}
+	mutex_unlock(&ch->lock);
 }
 
 /* Can anything happen that @w would see? */

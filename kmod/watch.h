@@ -28,6 +28,13 @@ struct vx_watch {
 int vx_watch_add(struct vx_channel *ch, struct vx_watch_add *args);
 /* 0 or -ENOENT. */
 int vx_watch_remove(struct vx_channel *ch, u64 id);
+/* All with a smaller number, and that one. 0 or -ENOENT. */
+int vx_watch_remove_up_to(struct vx_channel *ch, u64 id);
+/*
+ * @pid (0: nobody) is who "not me" means from now on. Where directories are is said anew: who comes
+ * may not have been told.
+ */
+void vx_watches_adopt(struct vx_channel *ch, pid_t pid);
 /* Fills the answer. 0 or -ENOENT. */
 int vx_watch_state(struct vx_channel *ch, struct vx_watch_state *args);
 void vx_watch_remove_all(struct vx_channel *ch);

@@ -26,8 +26,11 @@
 
 #define vx_load(p) READ_ONCE(*(p))
 #define vx_store(p, v) WRITE_ONCE(*(p), (v))
+/* Names of barriers: each use says what it pairs with. */
 #define vx_load_acquire(p) smp_load_acquire(p)
+/* The same. */
 #define vx_store_release(p, v) smp_store_release((p), (v))
+/* The same. */
 #define vx_mb() smp_mb()
 #define vx_likely(x) likely(x)
 #define vx_unlikely(x) unlikely(x)

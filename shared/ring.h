@@ -49,7 +49,7 @@ struct vx_ring {
 	unsigned char *data;
 	__u64 size[VX_CLASSES];
 	__u32 n;                         /* producers */
-	void (*wake)(struct vx_ring *);  /* wakes the reader; may be called by every producer */
+	void (*wake)(struct vx_ring *r);  /* wakes the reader; may be called by every producer */
 };
 
 /* An attempt that found room, between begin and commit. */
@@ -74,7 +74,8 @@ int vx_subring_size_ok(__u64 size);
 /*
  * Finds room for a record of class @cls that becomes at most @max_len bytes long (at most
  * VX_RECORD_MAX). Returns where it will stand, or NULL when there is no room. Nothing is counted
- * yet: the place may be written to, looked for again, or left.
+ * yet: the place may be written to or looked for again. An attempt that commits, or a loss, must
+ * follow: it wakes the reader for a loss that was written out to make room.
  */
 static inline void *vx_ring_reserve(struct vx_ring *r, __u32 producer, __u32 cls, __u32 max_len,
 				    struct vx_slot *slot);

@@ -212,6 +212,11 @@ static void refill(struct vx_reader *rd)
 	 * to be done.
 	 */
 	rd->tickets = vx_load_acquire(&rd->header->tickets);
+	/*
+	 * Full barrier: pairs with the producers' behind head. Who began after a record that is not
+	 * seen below was published sees at least these tickets (docs/litmus/agree.pml).
+	 */
+	vx_mb();
 	rd->behind_limit = 0;
 	for (i = VX_CLASS_D; i < subs; i += VX_CLASSES) {
 		struct vx_reader_sub *s = &rd->subs[i];
@@ -403,6 +408,67 @@ void vx_reader_release(struct vx_reader *rd)
 	}
 }
 
+void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed)
+{
+	__u32 i;
+
+	for (i = 0; i < rd->n * VX_CLASSES; i++)
+		vx_store(&rd->slots[i / VX_CLASSES].next_count[i % VX_CLASSES],
+			 rd->subs[i].next_count);
+	vx_store(&rd->consumer->next_ticket, rd->next_ticket);
+	vx_store(&rd->consumer->missed, missed);
+	/*
+	 * Last: who finds it looks for what was read behind it, and would not find what is before.
+	 */
+	vx_store_release(&rd->consumer->next_seq, next_seq);
+}
+
+/* Moves behind the attempts that were read before, and where their directories are. */
+static int skip(struct vx_reader_sub *s, __u32 cls)
+{
+	const __u64 head = vx_load_acquire(&s->producer->head);
+	const __u64 from = s->pos;
+	__u64 at = from;
+
+	if (head - at > s->mask + 1 || ((head | at) & 7))
+		return -EINVAL;
+	while (at != head) {
+		const struct vx_record *r =
+			(const struct vx_record *)(s->data + (at & s->mask));
+
+		if (r->len < sizeof(*r) || (r->len & 7) || r->len > head - at || !record_ok(r, cls))
+			return -EINVAL;
+		at += r->len;
+		if (r->type == VX_REC_DIR)
+			continue;
+		if (r->count >= s->next_count)
+			break;
+		s->pos = at;
+	}
+	return 0;
+}
+
+int vx_reader_resume(struct vx_reader *rd, const __u64 *next_count, __u64 next_ticket)
+{
+	__u32 i;
+
+	rd->next_ticket = vx_load(&rd->consumer->next_ticket);
+	if (rd->next_ticket < next_ticket)
+		rd->next_ticket = next_ticket;
+	for (i = 0; i < rd->n * VX_CLASSES; i++) {
+		const struct vx_consumer_slot *slot = &rd->slots[i / VX_CLASSES];
+		struct vx_reader_sub *s = &rd->subs[i];
+
+		s->pos = vx_load(&slot->tail[i % VX_CLASSES]);
+		s->next_count = vx_load(&slot->next_count[i % VX_CLASSES]);
+		if (s->next_count < next_count[i])
+			s->next_count = next_count[i];
+		if (skip(s, i % VX_CLASSES))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes)
 {
 	__u32 i;
@@ -420,6 +486,7 @@ int vx_reader_sleep(struct vx_reader *rd, __u64 wake_bytes)
 		if (head - rd->subs[i].pos >= need || vx_load(&rd->subs[i].producer->loss_pending))
 			break;
 	}
+	/* A ticket that nobody was seen to have given up is decided only by another look. */
 	if (i == rd->n * VX_CLASSES &&
 	    (wake_bytes > 1 || vx_load(&rd->header->tickets) == rd->next_ticket))
 		return 1;

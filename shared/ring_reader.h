@@ -107,6 +107,22 @@ int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, voi
 		   void *scratch, __u64 first_seq);
 
 /*
+ * Notes in the consumer mapping how far vx_reader_release() has released, for who takes the channel
+ * over: what is not in the ring itself. @next_seq: the caller's number of the first event behind
+ * that; @missed: see struct vx_consumer. A reader that dies between the two leaves older notes,
+ * which vx_reader_resume() corrects.
+ */
+void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed);
+
+/*
+ * Continues where the reader before this one had come to: at the tails that it had released, plus
+ * what is known to have been read behind them: attempts below @next_count (2 * producers places; 0:
+ * nothing is known) and tickets below @next_ticket. Right after vx_reader_init. Returns 0; -EINVAL
+ * when the tails are none.
+ */
+int vx_reader_resume(struct vx_reader *rd, const __u64 *next_count, __u64 next_ticket);
+
+/*
  * The next item, in *@item; looks at the ring anew when what it knew of is used up. Returns
  * item->kind.
  */

@@ -39,6 +39,7 @@ struct Options {
     bool no_kmod = false;
     std::uint64_t ring_bytes = 0;  // each sub-ring, per CPU and class; 0: the kernel's default
     std::uint64_t push_bytes = 0;  // push ring; 0: the kernel's default
+    std::uint32_t linger_s = 60;   // the kernel keeps the ring when vexfsd dies
 
     std::string journal;  // directory of the event store, absolute
     std::string socket;   // control socket, absolute

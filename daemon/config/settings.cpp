@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "abi/command.h"
+#include "abi/ioctl.h"
 #include "abi/layout.h"
 #include "base/log.hpp"
 #include "config/name_list.hpp"
@@ -85,6 +86,18 @@ Status set_seconds(double& target, const RawValue& value) {
     return {};
 }
 
+Status set_linger(std::uint32_t& target, const RawValue& value) {
+    const std::string& word = value.words[0];
+    std::uint32_t seconds = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), seconds);
+    if (error != std::errc() || end != word.data() + word.size() || seconds > VX_LINGER_MAX_S) {
+        return invalid("\"" + word + "\" is not a number of seconds from 0 to " +
+                       std::to_string(VX_LINGER_MAX_S));
+    }
+    target = seconds;
+    return {};
+}
+
 Status set_threads(unsigned& target, const RawValue& value) {
     const std::string& word = value.words[0];
     unsigned count = 0;
@@ -151,6 +164,10 @@ const std::array kSettings{
         "push-bytes", Kind::text, "SIZE",
         "Size of the push ring: bytes, or with K, M; a power of two from 16K to 16M; 0: 1M", "0",
         [](O& o, const V& v) { return set_ring_bytes(o.push_bytes, v, VX_PUSH_MIN, VX_PUSH_MAX); }},
+    Setting{"linger", Kind::text, "SECONDS",
+            "How long the kernel goes on recording when vexfsd dies, for the next one with the "
+            "same journal to go on without a gap; up to 86400, 0: not at all",
+            "60", [](O& o, const V& v) { return set_linger(o.linger_s, v); }},
     Setting{"journal", Kind::text, "DIR", "Directory of the event store; made if it is missing",
             "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }, true},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,

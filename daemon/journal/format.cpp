@@ -216,6 +216,7 @@ void EntryCodec::encode(const EventView& event, std::byte* out) const {
     entry->score = static_cast<std::uint32_t>(event.score * kMillion);
     entry->kind = static_cast<std::uint16_t>(EntryKind::event);
     entry->boundary = static_cast<std::uint8_t>(event.boundary);
+    entry->producer = event.producer;
     entry->uop_count = static_cast<std::uint8_t>(event.ops.size());
     entry->body_len = static_cast<std::uint16_t>(event.record->len);
     entry->path_len = static_cast<std::uint16_t>(path.size());
@@ -235,6 +236,7 @@ void EntryCodec::encode(const Gap& gap, std::byte* out) const {
     entry->seq = gap.from;
     entry->real_ns = gap.real_ns;
     entry->kind = static_cast<std::uint16_t>(EntryKind::gap);
+    entry->producer = gap.producer;
     entry->body_len = static_cast<std::uint16_t>(body_len(gap));
     entry->path_len = static_cast<std::uint16_t>(scope.size());
     entry->old_path_len = static_cast<std::uint16_t>(paths_len(gap));
@@ -242,9 +244,12 @@ void EntryCodec::encode(const Gap& gap, std::byte* out) const {
     body.to = gap.to;
     body.mono_ns = gap.mono_ns;
     body.last_ns = gap.last_ns;
+    body.next_count = gap.next_count;
+    body.next_ticket = gap.next_ticket;
     body.reason = static_cast<std::uint16_t>(gap.reason);
     body.flags = static_cast<std::uint16_t>((gap.account ? kGapAccount : 0U) |
-                                            (gap.dirty_overflow ? kGapOverflow : 0U));
+                                            (gap.dirty_overflow ? kGapOverflow : 0U) |
+                                            (gap.class_d ? kGapClassD : 0U));
     body.ops = static_cast<std::uint16_t>(gap.ops.size());
     body.dirty = static_cast<std::uint16_t>(gap.dirty.size());
     std::byte* at = put(out + sizeof(*entry), &body, sizeof(body));
@@ -300,6 +305,7 @@ EventView decode_event(const EntryHeader& entry) {
     event.chain = entry.chain;
     event.score = static_cast<float>(entry.score) / kMillion;
     event.boundary = static_cast<Boundary>(entry.boundary);
+    event.producer = entry.producer;
     const std::byte* at = body_of(entry) + entry.body_len;
     for (unsigned i = 0; i < entry.uop_count; ++i, at += sizeof(UserOp)) {
         UserOp op;
@@ -320,6 +326,10 @@ Gap decode_gap(const EntryHeader& entry) {
     gap.real_ns = entry.real_ns;
     gap.mono_ns = body.mono_ns;
     gap.last_ns = body.last_ns;
+    gap.next_count = body.next_count;
+    gap.next_ticket = body.next_ticket;
+    gap.producer = entry.producer;
+    gap.class_d = (body.flags & kGapClassD) != 0;
     gap.reason = static_cast<GapReason>(body.reason);
     gap.account = (body.flags & kGapAccount) != 0;
     gap.dirty_overflow = (body.flags & kGapOverflow) != 0;

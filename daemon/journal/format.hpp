@@ -73,7 +73,7 @@ struct EntryHeader {
     std::uint8_t boundary;  // Boundary
     std::uint8_t uop_count;
     std::uint16_t body_len;  // bytes of the record or of GapBody to directories; multiple of 8
-    std::uint16_t reserved16;
+    std::uint16_t producer;  // the sub-ring that it was in
     std::uint16_t path_len;
     std::uint16_t old_path_len;
     std::uint32_t reserved32;
@@ -86,19 +86,22 @@ static_assert(offsetof(EntryHeader, path_len) == 64);
 
 inline constexpr std::uint16_t kGapAccount = 1U << 0;   // says what was lost
 inline constexpr std::uint16_t kGapOverflow = 1U << 1;  // not only in the directories
+inline constexpr std::uint16_t kGapClassD = 1U << 2;    // of a class D sub-ring
 
-// 32 bytes, then struct LostOp, then GapDirectory.
+// 48 bytes, then struct LostOp, then GapDirectory.
 struct GapBody {
     std::uint64_t to;  // the last lost number; seq - 1: none, or none is known to be lost
     std::uint64_t mono_ns;
     std::uint64_t last_ns;
+    std::uint64_t next_count;   // struct Gap has both
+    std::uint64_t next_ticket;
     std::uint16_t reason;  // GapReason
     std::uint16_t flags;   // kGap*
     std::uint16_t ops;     // how many
     std::uint16_t dirty;   // how many
 };
-static_assert(sizeof(GapBody) == 32);
-static_assert(offsetof(GapBody, reason) == 24);
+static_assert(sizeof(GapBody) == 48);
+static_assert(offsetof(GapBody, reason) == 40);
 
 // 24 bytes.
 struct GapDirectory {

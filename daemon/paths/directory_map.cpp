@@ -25,6 +25,9 @@ void DirectoryMap::anchor(const ObjectKey& dir, std::string path) {
     if (Node* node = insert(dir)) {
         node->anchor = std::move(path);
         epoch_++;
+        if (observer_ != nullptr) {
+            observer_->anchored(dir, node->anchor);
+        }
     }
 }
 
@@ -32,6 +35,9 @@ void DirectoryMap::remove_anchor(const ObjectKey& dir) {
     if (auto it = nodes_.find(dir); it != nodes_.end()) {
         it->second.anchor.clear();
         epoch_++;
+        if (observer_ != nullptr) {
+            observer_->anchored(dir, {});
+        }
     }
 }
 
@@ -55,8 +61,12 @@ void DirectoryMap::place(const ObjectKey& dir, const ObjectKey& parent, std::str
     if (node == nullptr) {
         return;
     }
+    const bool same = known && node->parent == parent && node->name == name;
+    if (observer_ != nullptr && (!same || node->as_of != ticket + 1)) {
+        observer_->placed(dir, parent, name, ticket + 1);
+    }
     node->as_of = ticket + 1;
-    if (known && node->parent == parent && node->name == name) {
+    if (same) {
         return;
     }
     if (known) {
@@ -72,6 +82,20 @@ void DirectoryMap::forget(const ObjectKey& dir) {
     if (it != nodes_.end() && it->second.anchor.empty()) {
         nodes_.erase(it);
         epoch_++;
+        if (observer_ != nullptr) {
+            observer_->forgotten(dir);
+        }
+    }
+}
+
+void DirectoryMap::tell_all(Observer& observer) const {
+    for (const auto& [dir, node] : nodes_) {
+        if (!node.anchor.empty()) {
+            observer.anchored(dir, node.anchor);
+        }
+        if (node.parent.ino != 0) {
+            observer.placed(dir, node.parent, node.name, node.as_of);
+        }
     }
 }
 

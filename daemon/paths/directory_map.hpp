@@ -38,6 +38,18 @@ struct ObjectKeyHash {
 
 class DirectoryMap {
   public:
+    // Is told of each change.
+    class Observer {
+      public:
+        virtual ~Observer() = default;
+        // `as_of`: renames with a smaller ticket are in it.
+        virtual void placed(const ObjectKey& dir, const ObjectKey& parent, std::string_view name,
+                            std::uint64_t as_of) = 0;
+        virtual void forgotten(const ObjectKey& dir) = 0;
+        // An empty path: it is none any more.
+        virtual void anchored(const ObjectKey& dir, std::string_view path) = 0;
+    };
+
     // `limit`: directories that are kept. Further ones are not, and counted: paths below them are
     // not known.
     explicit DirectoryMap(std::size_t limit = std::size_t{1} << 22) : limit_(limit) {}
@@ -59,6 +71,11 @@ class DirectoryMap {
     // and `out` empty, when some directory up to an anchor is not known.
     bool path(const ObjectKey& parent, std::string_view name, std::string& out);
 
+    // nullptr: nobody. The observer outlives the map, or is taken back.
+    void observe(Observer* observer) { observer_ = observer; }
+    // Tells an observer all that is known.
+    void tell_all(Observer& observer) const;
+
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
     [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
@@ -77,6 +94,7 @@ class DirectoryMap {
 
     std::unordered_map<ObjectKey, Node, ObjectKeyHash> nodes_;
     std::size_t limit_;
+    Observer* observer_ = nullptr;
     std::uint64_t epoch_ = 1;  // grows with every change that can change a path
     std::uint64_t refused_ = 0;
 };

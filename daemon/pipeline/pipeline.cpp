@@ -34,13 +34,13 @@ bool Pipeline::turn() {
 // Writes the batch, gives the rings' room back, sends what is pushed; then sleeps if nothing is
 // left. Returns whether the loop must come back at once.
 bool Pipeline::finish_turn() {
-    if (Status status = store_.flush(); !status) {
+    if (Status status = flush(); !status) {
         get_stuck(status);
         return false;
     }
     get_unstuck();
     for (auto& source : sources_) {
-        vx_reader_release(&source->reader());
+        source->release(store_.next_seq(), counters_.probe_missed);
     }
     if (push_ != nullptr) {
         if (Status status = push_->flush(); !status) {
@@ -58,6 +58,16 @@ bool Pipeline::finish_turn() {
     }
     answer_syncs();
     return !idle;
+}
+
+// Where directories are goes first: it is needed by who reads the events behind these.
+Status Pipeline::flush() {
+    if (directories_ != nullptr) {
+        if (Status status = directories_->flush(); !status) {
+            return status;
+        }
+    }
+    return store_.flush();
 }
 
 bool Pipeline::passed(const Barrier& barrier) const {
@@ -107,7 +117,7 @@ unsigned Pipeline::drain(Source& source) {
 bool Pipeline::take(Source& source, const vx_item& item) {
     switch (item.kind) {
         case VX_ITEM_EVENT:
-            return take_event(source, *item.record);
+            return take_event(source, *item.record, item.producer);
         case VX_ITEM_DIR:
             counters_.directories++;
             paths_.announce(*reinterpret_cast<const vx_dir*>(item.record));
@@ -127,6 +137,9 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
     gap.mono_ns = item.record != nullptr ? item.record->mono_ns : clock_.mono_ns();
     gap.real_ns = gap.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     gap.reason = GapReason::ring_full;
+    gap.producer = static_cast<std::uint16_t>(item.producer);
+    gap.class_d = item.cls == VX_CLASS_D;
+    gap.next_ticket = item.kind == VX_ITEM_GAP ? item.ticket + item.count : 0;
     std::string scope = item.cls == VX_CLASS_M ? "class M" : "class D";
     if (item.kind == VX_ITEM_LOST) {
         fmt::format_to(std::back_inserter(scope), ", producer {}", item.producer);
@@ -142,12 +155,15 @@ void Pipeline::note_probe_missed(std::uint64_t total) {
     }
     const std::uint64_t missed = total - counters_.probe_missed;
     counters_.probe_missed = total;
-    hold_gap(gap_of_none(GapReason::probe_missed), fmt::format("at most {} calls", missed));
+    Gap gap = gap_of_none(GapReason::probe_missed);
+    gap.next_count = total;
+    hold_gap(gap, fmt::format("at most {} calls", missed));
     store_held();
 }
 
 void Pipeline::take_account(const vx_lost& lost, Gap& gap) {
     gap.account = true;
+    gap.next_count = lost.rec.count + lost.lost;
     gap.dirty_overflow = (lost.flags & VX_LOST_F_OVERFLOW) != 0;
     gap.last_ns = lost.last_ns;
     for (std::uint16_t op = 0; op < VX_OP_SLOTS; op++) {
@@ -222,13 +238,14 @@ void Pipeline::under_mount(const EventView& view) {
     }
 }
 
-bool Pipeline::take_event(Source& source, const vx_record& record) {
+bool Pipeline::take_event(Source& source, const vx_record& record, std::uint32_t producer) {
     EventView& view = held_.view;
     view = EventView{};
     Boundary boundary = source.boundary();
     const vx_record& stored = under_backing(record, boundary);
     translator_.translate(stored, boundary, view);
     view.seq = store_.next_seq();
+    view.producer = static_cast<std::uint16_t>(producer);
     view.real_ns = record.mono_ns + static_cast<std::uint64_t>(source.real_offset_ns());
     if (record.type == VX_REC_EVENT) {
         // Paths and directories by the file system that the event came from: a mount has paths of
@@ -294,7 +311,7 @@ bool Pipeline::store_held() {
             get_stuck(status);
             return false;
         }
-        if (Status flushed = store_.flush(); !flushed) {
+        if (Status flushed = flush(); !flushed) {
             get_stuck(flushed);
             return false;
         }

@@ -20,6 +20,7 @@
 
 #include "base/clock.hpp"
 #include "journal/store.hpp"
+#include "paths/directory_log.hpp"
 #include "paths/directory_map.hpp"
 #include "pipeline/source.hpp"
 #include "pushback/push_ring.hpp"
@@ -60,6 +61,8 @@ class Pipeline {
     void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) {
         mounts_[mount_fsid] = backing_fsid;
     }
+    // Written in front of every batch of events. `log` outlives the pipeline.
+    void keep_directories(DirectoryLog* log) { directories_ = log; }
     // Called with every event, on the pipeline's thread; must not block.
     void subscribe(Subscriber subscriber) { subscribers_.push_back(std::move(subscriber)); }
     // Called with every gap.
@@ -73,6 +76,10 @@ class Pipeline {
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
     // stuck.
     bool turn();
+
+    // Of a channel that was taken over: so many had been told before. Once, before the first
+    // turn().
+    void resume_missed(std::uint64_t total) { counters_.probe_missed = total; }
 
     // Calls that the kernel's probes could not follow, since the channel was made: an increase
     // becomes a gap here. While the store is stuck it waits for a later call.
@@ -113,7 +120,7 @@ class Pipeline {
 
     unsigned drain(Source& source);
     bool take(Source& source, const vx_item& item);
-    bool take_event(Source& source, const vx_record& record);
+    bool take_event(Source& source, const vx_record& record, std::uint32_t producer);
     bool take_gap(Source& source, const vx_item& item);
     void take_account(const vx_lost& lost, Gap& gap);
     [[nodiscard]] Gap gap_of_none(GapReason reason) const;
@@ -123,6 +130,7 @@ class Pipeline {
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
     bool store_held();
+    Status flush();
     void publish(const EventView& view);
     void push_back(const EventView& view);
     bool finish_turn();
@@ -133,6 +141,7 @@ class Pipeline {
 
     journal::Store& store_;
     DirectoryMap& paths_;
+    DirectoryLog* directories_ = nullptr;
     const Clock& clock_;
     Config config_;
     PushRing* push_ = nullptr;

@@ -18,6 +18,14 @@ Result<std::unique_ptr<Source>> Source::create(const SourceConfig& config) {
     if (error != 0) {
         return Status::from_errno(error, "read the ring");
     }
+    if (config.resume != nullptr) {
+        std::vector<__u64> counts(config.resume->next_count.begin(),
+                                  config.resume->next_count.end());
+        counts.resize(std::size_t{header->producers} * VX_CLASSES);
+        if (vx_reader_resume(&self->reader_, counts.data(), config.resume->next_ticket) != 0) {
+            return Status::error(EINVAL, "the ring does not hold what its last reader noted");
+        }
+    }
     self->boundary_ = config.boundary;
     self->barrier_ = config.barrier;
     return self;
@@ -27,6 +35,11 @@ Source::Mark Source::mark() const {
     Mark mark(std::size_t{reader_.n} * VX_CLASSES + 1);
     vx_reader_mark(&reader_, mark.data());
     return mark;
+}
+
+void Source::release(std::uint64_t next_seq, std::uint64_t missed) {
+    vx_reader_release(&reader_);
+    vx_reader_note(&reader_, next_seq, missed);
 }
 
 bool Source::sleep() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "journal/ring_position.hpp"
 #include "ring_reader.h"
 #include "vexfs/event.hpp"
 
@@ -19,12 +20,14 @@ struct SourceConfig {
     std::span<const std::byte> ring;      // the ring's mapping
     void* consumer = nullptr;             // the consumer's mapping
     Boundary boundary = Boundary::kernel; // what its events are said to come from
-    std::function<Status()> barrier;      // writes pending losses out
+    std::function<Status()> barrier{};    // writes pending losses out
+    // Goes on where a reader before this one had come to, behind what these say was read.
+    const journal::RingPosition* resume = nullptr;
 };
 
 class Source {
   public:
-    // EPROTO, EINVAL: see vx_reader_init.
+    // EPROTO, EINVAL: see vx_reader_init and vx_reader_resume.
     static Result<std::unique_ptr<Source>> create(const SourceConfig& config);
 
     vx_reader& reader() { return reader_; }
@@ -42,6 +45,10 @@ class Source {
     [[nodiscard]] bool passed(const Mark& mark) const {
         return vx_reader_passed(&reader_, mark.data()) != 0;
     }
+
+    // Gives back the room of all that was read, and notes for who may come later that the event
+    // behind it has this number, and how many missed calls have been told.
+    void release(std::uint64_t next_seq, std::uint64_t missed);
 
     // Goes to sleep if there is nothing to read. True: the ring's wakeup will come. False: read on.
     bool sleep();

@@ -15,7 +15,13 @@ PushRing::PushRing(const Mapping& area, PushCall call)
                                                        VX_PUSH_RESULTS_OFF)),
       entries_(static_cast<std::byte*>(area.data()) + VX_PUSH_ENTRIES_OFF),
       size_((area.size() - VX_PUSH_ENTRIES_OFF) / 2),
-      call_(std::move(call)) {}
+      call_(std::move(call)),
+      tail_(vx_load(&header_->head)),
+      head_(tail_),
+      handled_(vx_load(&header_->entries)) {
+    // What an earlier owner of the channel had put in and not sent is his.
+    vx_store_release(&header_->tail, tail_);
+}
 
 // The entry, in its place; the ring is sent first if that is not free.
 Result<vx_push*> PushRing::put(const EventView& event, std::uint32_t flags) {

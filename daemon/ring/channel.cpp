@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
+#include <chrono>
+#include <thread>
+
 #include "abi/version.h"
 
 namespace vexfs {
@@ -41,6 +44,27 @@ Status call(int fd, unsigned long request, T& argument, const char* what) {
     return {};
 }
 
+// The files that an io_uring had open are closed a moment after its process has ended.
+constexpr auto kOwnerEnds = std::chrono::seconds(10);
+constexpr auto kLookAgain = std::chrono::milliseconds(20);
+
+Status create_channel(int fd, vx_create& create) {
+    const auto until = std::chrono::steady_clock::now() + kOwnerEnds;
+    for (;;) {
+        Status status = call(fd, VX_IOC_CREATE, create, "make a channel");
+        if (status.code() != EBUSY) {
+            return status;
+        }
+        if (std::chrono::steady_clock::now() > until) {
+            return Status::error(
+                EBUSY, fmt::format("another process has the channel {} of this journal: "
+                                   "/sys/kernel/debug/vexfs/channels has its pid",
+                                   create.name));
+        }
+        std::this_thread::sleep_for(kLookAgain);
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
@@ -68,7 +92,9 @@ Result<std::unique_ptr<Channel>> Channel::open(const ChannelConfig& config) {
     create.size_d = config.size_d;
     create.push_size = config.push_size;
     create.user_ops = config.user_ops;
-    if (Status s = call(self->fd_.get(), VX_IOC_CREATE, create, "make a channel"); !s) {
+    create.linger_s = config.linger_s;
+    config.name.copy(create.name, VX_CHANNEL_NAME_MAX);
+    if (Status s = create_channel(self->fd_.get(), create); !s) {
         return s.with_context(
             fmt::format("ring of {} + {} bytes a CPU", config.size_m, config.size_d));
     }
@@ -131,6 +157,14 @@ Result<WatchInfo> Channel::add_watch(const WatchRequest& request) {
 Status Channel::remove_watch(std::uint64_t id) {
     vx_watch_remove remove{.size = sizeof(vx_watch_remove), .flags = 0, .watch = id};
     return call(fd_.get(), VX_IOC_WATCH_REMOVE, remove, "remove a watch");
+}
+
+Status Channel::remove_inherited_watches() {
+    vx_watch_remove remove{.size = sizeof(vx_watch_remove),
+                           .flags = VX_WATCH_REMOVE_UP_TO,
+                           .watch = create_.last_watch};
+    Status status = call(fd_.get(), VX_IOC_WATCH_REMOVE, remove, "remove old watches");
+    return status.code() == ENOENT ? Status() : status;
 }
 
 Result<bool> Channel::watch_gone(std::uint64_t id) {

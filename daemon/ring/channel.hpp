@@ -21,6 +21,10 @@ struct ChannelConfig {
     std::uint64_t size_d = 0;     // the same for class D
     std::uint64_t push_size = 0;  // bytes of the push ring, power of two; 0: the kernel's default
     std::uint32_t user_ops = 0;   // bit n: receive userspace operation n of other channels
+    // With a name (at most VX_CHANNEL_NAME_MAX of [0-9A-Za-z._-]) the kernel keeps the channel for
+    // so many seconds when this process dies, and who asks for that name takes it over.
+    std::string name{};
+    std::uint32_t linger_s = 0;
 };
 
 // What the kernel says of a watch that it has added.
@@ -46,8 +50,9 @@ struct WatchRequest {
 
 class Channel {
   public:
-    // Opens /dev/vexfs and makes a channel. The errors say what to do: ENOENT (module not loaded),
-    // EPERM, EPROTO (the module is of another version), EINVAL (a size that is refused).
+    // Opens /dev/vexfs and makes a channel, or takes one over. Waits while an owner that was killed
+    // still has it. The errors say what to do: ENOENT (module not loaded), EPERM, EPROTO (the
+    // module is of another version), EINVAL (a size that is refused), EBUSY (somebody else has it).
     static Result<std::unique_ptr<Channel>> open(const ChannelConfig& config);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
@@ -60,12 +65,22 @@ class Channel {
     // CLOCK_REALTIME - CLOCK_MONOTONIC when the channel was made.
     [[nodiscard]] std::int64_t real_offset_ns() const { return query_.real_offset_ns; }
 
+    // It is that of a process that died: for how long it had no owner. 0: it is new.
+    [[nodiscard]] std::uint64_t lingered_ns() const { return create_.lingered_ns; }
+    // What the reader before this one noted.
+    [[nodiscard]] const vx_consumer& noted() const {
+        return *static_cast<const vx_consumer*>(consumer_.data());
+    }
+
     [[nodiscard]] const Mapping& ring() const { return ring_; }
     [[nodiscard]] void* consumer() const { return consumer_.data(); }
     [[nodiscard]] const Mapping& push_area() const { return push_; }
 
     Result<WatchInfo> add_watch(const WatchRequest& request);
     Status remove_watch(std::uint64_t id);
+    // Removes those that a dead owner had. When this process has added its own, nothing is missed
+    // in between.
+    Status remove_inherited_watches();
     // True: its file system was unmounted, or the root of its subtree deleted.
     Result<bool> watch_gone(std::uint64_t id);
     // Handles up to `entries` of the push ring. `handled` and `failed` are valid after an error

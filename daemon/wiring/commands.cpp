@@ -84,6 +84,8 @@ Json Commands::channel() const {
             {"producers", header->producers},
             {"class_m_bytes", header->size[VX_CLASS_M]},
             {"class_d_bytes", header->size[VX_CLASS_D]},
+            {"linger_s", daemon_.options_.linger_s},
+            {"taken_over_after_ms", daemon_.channel_->lingered_ns() / 1'000'000},
             {"features", fmt::format("{:#x}", daemon_.channel_->features())}};
 }
 

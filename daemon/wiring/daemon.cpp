@@ -6,8 +6,10 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <optional>
 
+#include "journal/ring_position.hpp"
 #include "sys/notify.hpp"
 #include "wiring/commands.hpp"
 
@@ -35,8 +37,14 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
             return status;
         }
     }
-    // Every run has rings of its own, which were empty before it.
-    self->pipeline_->not_observed_until_now();
+    // A ring that was taken over has gone on without a reader. Others were empty before this run.
+    if (self->channel_ && self->channel_->lingered_ns() != 0) {
+        if (Status status = self->channel_->remove_inherited_watches(); !status) {
+            return status;
+        }
+    } else {
+        self->pipeline_->not_observed_until_now();
+    }
     return self;
 }
 
@@ -90,7 +98,9 @@ Status Daemon::open_channel() {
     }
     Result<std::unique_ptr<Channel>> channel = Channel::open({.size_m = options_.ring_bytes,
                                                               .size_d = options_.ring_bytes,
-                                                              .push_size = options_.push_bytes});
+                                                              .push_size = options_.push_bytes,
+                                                              .name = store_->id().text(),
+                                                              .linger_s = options_.linger_s});
     if (!channel) {
         if (options_.mountpoint.empty()) {
             return channel.status();
@@ -100,15 +110,12 @@ Status Daemon::open_channel() {
         return {};
     }
     channel_ = std::move(*channel);
-    Result<std::unique_ptr<Source>> source =
-        Source::create({.ring = channel_->ring().bytes(),
-                        .consumer = channel_->consumer(),
-                        .boundary = Boundary::kernel,
-                        .barrier = [this] { return channel_->barrier().status(); }});
-    if (!source) {
-        return source.status();
+    if (Status status = keep_directories(channel_->lingered_ns() != 0); !status) {
+        return status;
     }
-    pipeline_->add_source(std::move(*source));
+    if (Status status = read_channel(); !status) {
+        return status;
+    }
     push_ = std::make_unique<PushRing>(
         channel_->push_area(),
         [this](std::uint32_t n, vx_push_call& call) { return channel_->push(n, call); });
@@ -117,6 +124,51 @@ Status Daemon::open_channel() {
     Result<OpId> poll = loop_->poll(channel_->fd(), POLLIN, [](int) {});
     device_poll_ = poll.value_or(OpId{});
     return poll.status();
+}
+
+// A channel that was taken over is read from where the journal ends.
+Status Daemon::read_channel() {
+    const bool taken_over = channel_->lingered_ns() != 0;
+    journal::RingPosition position;
+    if (taken_over) {
+        Result<journal::RingPosition> read =
+            journal::ring_position(options_.journal, channel_->noted().next_seq);
+        if (!read) {
+            return read.status();
+        }
+        position = std::move(*read);
+        pipeline_->resume_missed(
+            std::max<std::uint64_t>(position.missed, channel_->noted().missed));
+        spdlog::info("the kernel has kept the ring of a vexfsd that ended {:.1f} s ago: going on "
+                     "from event {}",
+                     static_cast<double>(channel_->lingered_ns()) / 1e9, store_->next_seq());
+    }
+    Result<std::unique_ptr<Source>> source =
+        Source::create({.ring = channel_->ring().bytes(),
+                        .consumer = channel_->consumer(),
+                        .boundary = Boundary::kernel,
+                        .barrier = [this] { return channel_->barrier().status(); },
+                        .resume = taken_over ? &position : nullptr});
+    if (!source) {
+        return source.status().with_context("unload vexfs.ko and load it again");
+    }
+    (*source)->release(store_->next_seq(), pipeline_->counters().probe_missed);
+    pipeline_->add_source(std::move(*source));
+    return {};
+}
+
+Status Daemon::keep_directories(bool taken_over) {
+    Result<std::unique_ptr<DirectoryLog>> log =
+        DirectoryLog::open(options_.journal, paths_, taken_over);
+    if (!log) {
+        return log.status();
+    }
+    directories_ = std::move(*log);
+    for (const DirectoryLog::MountPair& pair : directories_->mounts()) {
+        pipeline_->map_mount(pair.mount_fsid, pair.backing_fsid);
+    }
+    pipeline_->keep_directories(directories_.get());
+    return {};
 }
 
 Status Daemon::use_fuse_boundary() {
@@ -258,6 +310,7 @@ Status Daemon::open_watches() {
 Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mount) {
     const dev_t dev = mount_->root().dev;
     pipeline_->map_mount(mount.fsid, source.fsid);
+    directories_->add_mount({.mount_fsid = mount.fsid, .backing_fsid = source.fsid});
     invalidator_ = std::make_unique<fuse::Invalidator>(*mount_, source.fsid, dev);
     watchers_ = std::make_unique<PushWatchers>(*push_, mount.dev);
     injector_ = std::make_unique<fuse::Injector>(*mount_, *watchers_, dev);

@@ -52,6 +52,8 @@ class Daemon {
     Status open_store();
     Status open_loop();
     Status open_channel();
+    Status read_channel();
+    Status keep_directories(bool taken_over);
     Status open_mount();
     Status open_watches();
     Status open_control();
@@ -73,6 +75,7 @@ class Daemon {
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<journal::FileStore> store_;
     DirectoryMap paths_;
+    std::unique_ptr<DirectoryLog> directories_;
     std::unique_ptr<Channel> channel_;
     std::string no_channel_reason_;
     std::unique_ptr<PushRing> push_;

@@ -135,6 +135,7 @@ struct EventView {
     std::uint64_t chain = 0;    // causal chain; 0: none
     float score = 0;            // share of the record's fields that are kept: 1.0, or it is a bug
     Boundary boundary = Boundary::kernel;
+    std::uint16_t producer = 0;  // whose sub-ring it was in: a CPU, or one of the mount's threads
     UserOps ops;
 
     // A userspace operation that a program pushed, rather than something that happened to a file.
@@ -256,8 +257,14 @@ struct Gap {
     bool account = false;
     bool dirty_overflow = false;  // class M: something changed outside of `dirty`: look everywhere
     std::uint64_t last_ns = 0;    // of the last lost operation; mono_ns is of the first
-    std::vector<LostOp> ops;
-    std::vector<DirtyDirectory> dirty;
+    std::uint16_t producer = 0;   // whose sub-ring it was in
+    bool class_d = false;
+    // How far the ring has been read with it (shared/ring_reader.h), for who goes on reading there.
+    // 0: it says nothing of that.
+    std::uint64_t next_count = 0;  // account: of the sub-ring; probe_missed: missed until then
+    std::uint64_t next_ticket = 0;  // class M, with numbers
+    std::vector<LostOp> ops{};
+    std::vector<DirtyDirectory> dirty{};
 
     [[nodiscard]] std::uint64_t count() const { return to - from + 1; }
 };

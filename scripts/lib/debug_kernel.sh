@@ -21,6 +21,13 @@ load_debug_kernel() {
     KERNEL_NAME=$name
 }
 
+# debug_kernel_source NAME: the folder with its source; nothing when it was never built.
+debug_kernel_source() {
+    local folder
+    folder=$VEXFS_CACHE/kernels/$1-$(hash_of "$(<"$DEBUG_CONFIG")")
+    [[ ! -e $folder/done ]] || echo "$folder/source"
+}
+
 make_debug_kernel() {
     local name=$1 folder=$2 suite package log=$2/build.log
     [[ ! -e $folder/done ]] || return 0

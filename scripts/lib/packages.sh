@@ -15,10 +15,13 @@ declare -A PACKAGES=(
     # what the tests and the demo run on the file system, on the host and in the guest
     [test]="git rsync sqlite3 python3 strace inotify-tools attr acl procps xfsprogs btrfs-progs
         stress-ng fio"
-    # scripts/check
-    [check]="git shellcheck"
-    # a kernel with reports of its own mistakes, built from source (scripts/vm --debug)
-    [debug]="flex bison bc libelf-dev libssl-dev dwarves"
+    # scripts/check, and sparse for the module
+    [check]="git shellcheck sparse"
+    # the models of docs/litmus (tests/scripts/litmus.sh)
+    [litmus]="spin gcc"
+    # a kernel with reports of its own mistakes, built from source (scripts/vm --debug), and the
+    # checks that come with its source
+    [debug]="flex bison bc libelf-dev libssl-dev dwarves coccinelle"
     # the headers of kernels from 6.12 on carry BTF
     [btf]="dwarves"
     # a Debian system of a later release, to build modules of its kernels in (lib/root.sh)

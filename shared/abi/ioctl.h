@@ -35,6 +35,14 @@ struct vx_query {
 	__u32 reserved;
 };
 
+#define VX_CHANNEL_NAME_MAX 39u /* bytes of a name */
+#define VX_LINGER_MAX_S 86400u
+
+/*
+ * A channel with a name outlives its owner: when its last descriptor is closed while it has
+ * watches, it lingers for linger_s seconds, and its ring fills. Who asks for a channel of that name
+ * meanwhile takes it over as it is, whatever sizes he asks for: ring, consumer mapping and watches.
+ */
 struct vx_create {
 	__u32 size;
 	__u32 flags;            /* must be 0 */
@@ -43,11 +51,16 @@ struct vx_create {
 	__u64 push_size;        /* bytes of the push ring, power of two; 0: default */
 	/* bit n: receive userspace operation n when another channel pushes it */
 	__u32 user_ops;
-	__u32 reserved32;
+	__u32 linger_s;         /* at most VX_LINGER_MAX_S; 0 without a name */
+	/* of [0-9A-Za-z._-], zeros behind it; empty: the channel ends with its owner */
+	char name[VX_CHANNEL_NAME_MAX + 1];
 	__u64 channel;          /* out: id */
 	__u64 ring_bytes;       /* out: length of VX_MMAP_RING */
 	__u64 consumer_bytes;   /* out: length of VX_MMAP_CONSUMER */
 	__u64 push_bytes;       /* out: length of VX_MMAP_PUSH */
+	/* out: 0: a new channel; taken over: for how long it had no owner, at least 1 */
+	__u64 lingered_ns;
+	__u64 last_watch;       /* out: the last watch's id that was given; 0: none */
 	__u64 reserved64;
 };
 
@@ -80,9 +93,11 @@ struct vx_watch_add {
 	__u32 root_gen;         /* out */
 };
 
+#define VX_WATCH_REMOVE_UP_TO (1u << 0)  /* all whose ids are at most that */
+
 struct vx_watch_remove {
 	__u32 size;
-	__u32 flags;            /* must be 0 */
+	__u32 flags;            /* VX_WATCH_REMOVE_* */
 	__u64 watch;
 };
 

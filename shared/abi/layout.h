@@ -85,19 +85,24 @@ struct vx_producer {
 
 /*
  * 64 bytes at the start of the consumer mapping. The kernel believes nothing in it that it has not
- * checked.
+ * checked. What the reader notes (here and in the slots) the kernel does not look at: it is for who
+ * takes the channel over from a reader that died.
  */
 struct vx_consumer {
 	__u32 sleeping;     /* 1: the reader waits; the producer that wakes it sets it to 0 */
 	__u32 reserved;
-	__u64 pad[7];
+	__u64 next_ticket;  /* noted: the first one that was not read before the tails */
+	__u64 next_seq;     /* noted: the number of the first event behind the tails */
+	__u64 missed;       /* noted: vx_stats.probe_missed as far as it has been told */
+	__u64 pad[4];
 };
 
 /* 64 bytes for each producer. */
 struct vx_consumer_slot {
 	__u64 tail[VX_CLASSES]; /* bytes released: the producer may overwrite what is before it */
 	__u64 wake[VX_CLASSES]; /* while sleeping: wake when the head has reached this position */
-	__u64 pad[4];
+	__u64 next_count[VX_CLASSES]; /* noted: of the first attempt behind the tail */
+	__u64 pad[2];
 };
 
 /* Bytes of the consumer mapping, whole pages. */

@@ -144,12 +144,16 @@ VX_AT(vx_producer, tail_pad, 2016);
 VX_SIZE(vx_consumer, 64);
 VX_AT(vx_consumer, sleeping, 0);
 VX_AT(vx_consumer, reserved, 4);
-VX_AT(vx_consumer, pad, 8);
+VX_AT(vx_consumer, next_ticket, 8);
+VX_AT(vx_consumer, next_seq, 16);
+VX_AT(vx_consumer, missed, 24);
+VX_AT(vx_consumer, pad, 32);
 
 VX_SIZE(vx_consumer_slot, 64);
 VX_AT(vx_consumer_slot, tail, 0);
 VX_AT(vx_consumer_slot, wake, 16);
-VX_AT(vx_consumer_slot, pad, 32);
+VX_AT(vx_consumer_slot, next_count, 32);
+VX_AT(vx_consumer_slot, pad, 48);
 
 /* command.h */
 
@@ -192,19 +196,22 @@ VX_AT(vx_query, real_offset_ns, 32);
 VX_AT(vx_query, detail, 40);
 VX_AT(vx_query, reserved, 44);
 
-VX_SIZE(vx_create, 80);
+VX_SIZE(vx_create, 136);
 VX_AT(vx_create, size, 0);
 VX_AT(vx_create, flags, 4);
 VX_AT(vx_create, size_m, 8);
 VX_AT(vx_create, size_d, 16);
 VX_AT(vx_create, push_size, 24);
 VX_AT(vx_create, user_ops, 32);
-VX_AT(vx_create, reserved32, 36);
-VX_AT(vx_create, channel, 40);
-VX_AT(vx_create, ring_bytes, 48);
-VX_AT(vx_create, consumer_bytes, 56);
-VX_AT(vx_create, push_bytes, 64);
-VX_AT(vx_create, reserved64, 72);
+VX_AT(vx_create, linger_s, 36);
+VX_AT(vx_create, name, 40);
+VX_AT(vx_create, channel, 80);
+VX_AT(vx_create, ring_bytes, 88);
+VX_AT(vx_create, consumer_bytes, 96);
+VX_AT(vx_create, push_bytes, 104);
+VX_AT(vx_create, lingered_ns, 112);
+VX_AT(vx_create, last_watch, 120);
+VX_AT(vx_create, reserved64, 128);
 
 VX_SIZE(vx_watch_add, 80);
 VX_AT(vx_watch_add, size, 0);

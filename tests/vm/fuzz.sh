@@ -4,6 +4,7 @@
 # behind. VEXFS_CALLS sets the number of calls (default 100,000; "full" is 10,000,000).
 # vm: --no-load --timeout 1200
 # long: --timeout 36000
+# elsewhere: VEXFS_CALLS=10000
 set -uo pipefail
 
 calls=${VEXFS_CALLS:-100000}

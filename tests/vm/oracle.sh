@@ -5,6 +5,8 @@
 # and the tree of the events is what find prints. On each file system that this kernel has.
 # vm: --mem 4096 --timeout 1200
 # long: --mem 6144 --timeout 30000
+# kernels: all
+# elsewhere: VEXFS_OPERATIONS=3000
 #
 # 20,000 operations on each unless $VEXFS_OPERATIONS says otherwise (a number, or "full" for
 # 1,000,000). The seed is random and printed; VEXFS_SEED=N repeats it. VEXFS_FILE_SYSTEMS: only

@@ -67,6 +67,10 @@ TEST_CASE("options: defaults") {
     CHECK(options->socket == "/run/vexfs/vexfsd.sock");
     CHECK(options->log_level == "info");
     CHECK(options->ring_bytes == 0);
+    CHECK(options->linger_s == 60);
+    CHECK(parse({"--watch", "/srv", "--linger", "86400"}).ok());
+    CHECK(parse({"--watch", "/srv", "--linger", "86401"}).status().code() == EINVAL);
+    CHECK(parse({"--watch", "/srv", "--linger", "1m"}).status().code() == EINVAL);
     CHECK_FALSE(options->foreground);
     CHECK_FALSE(options->no_kmod);
 }
@@ -216,6 +220,7 @@ pushback = "none"
 no-kmod = false
 ring-bytes = 65536
 push-bytes = "1M"
+linger = 5
 journal = "j"
 socket = "s.sock"
 allow-other = true
@@ -239,6 +244,7 @@ foreground = true
     CHECK(options->pushback == 0);
     CHECK(options->ring_bytes == 65536);
     CHECK(options->push_bytes == 1U << 20U);
+    CHECK(options->linger_s == 5);
     CHECK(options->journal == file.dir + "/j");
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);

@@ -145,7 +145,19 @@ void try_calls() {
          {"push_size too large", [](vx_create& c) { c.push_size = 2ull * VX_PUSH_MAX; }, EINVAL},
          {"user_ops that do not exist", [](vx_create& c) { c.user_ops = 1U << VX_UOP_COUNT; },
           EINVAL},
-         {"reserved32", [](vx_create& c) { c.reserved32 = 1; }, EINVAL},
+         {"linger_s without a name", [](vx_create& c) { c.linger_s = 1; }, EINVAL},
+         {"linger_s too long",
+          [](vx_create& c) {
+              c.name[0] = 'a';
+              c.linger_s = VX_LINGER_MAX_S + 1;
+          },
+          EINVAL},
+         {"a name with a slash", [](vx_create& c) { std::memcpy(c.name, "a/b", 3); }, EINVAL},
+         {"a name with a byte above ASCII", [](vx_create& c) { c.name[0] = '\xe4'; }, EINVAL},
+         {"a name without an end", [](vx_create& c) { std::memset(c.name, 'a', sizeof(c.name)); },
+          EINVAL},
+         {"something behind the name's end", [](vx_create& c) { c.name[VX_CHANNEL_NAME_MAX] = 1; },
+          EINVAL},
          {"reserved64", [](vx_create& c) { c.reserved64 = 1; }, EINVAL},
          {"more than the machine can give",
           [](vx_create& c) { c.size_m = c.size_d = VX_SUBRING_MAX; }, ENOMEM},

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "paths/directory_log.hpp"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+namespace vexfs {
+
+namespace {
+
+constexpr const char* kName = "/directories.vxd";
+constexpr std::uint64_t kCompactMin = std::uint64_t{32} << 20U;  // bytes
+constexpr std::uint64_t kCompactTimes = 4;
+
+Status write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno != EINTR) {
+            return Status::from_errno(errno, "write the log of directories");
+        }
+        const auto written = static_cast<std::size_t>(n < 0 ? 0 : n);
+        bytes = bytes.subspan(written);
+        offset += written;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DirectoryLog>> DirectoryLog::open(const std::string& directory,
+                                                         DirectoryMap& map, bool keep) {
+    std::unique_ptr<DirectoryLog> self(new DirectoryLog(directory + kName, map));
+    if (Status status = self->open_file(keep ? 0 : O_TRUNC); !status) {
+        return status;
+    }
+    if (Status status = self->load(); !status) {
+        return status;
+    }
+    map.observe(self.get());
+    return self;
+}
+
+DirectoryLog::~DirectoryLog() { map_.observe(nullptr); }
+
+Status DirectoryLog::open_file(int flags) {
+    fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
+    return fd_ ? Status() : Status::from_errno(errno, "open " + path_);
+}
+
+Status DirectoryLog::load() {
+    struct stat st {};
+    if (::fstat(fd_.get(), &st) != 0) {
+        return Status::from_errno(errno, "read " + path_);
+    }
+    std::vector<std::byte> all(static_cast<std::size_t>(st.st_size));
+    for (std::size_t got = 0; got < all.size();) {
+        const ssize_t n =
+            ::pread(fd_.get(), all.data() + got, all.size() - got, static_cast<off_t>(got));
+        if (n < 0 && errno != EINTR) {
+            return Status::from_errno(errno, "read " + path_);
+        }
+        if (n == 0) {
+            break;
+        }
+        got += static_cast<std::size_t>(n < 0 ? 0 : n);
+    }
+    std::span<const std::byte> left(all);
+    Entry entry;
+    while (left.size() >= sizeof(entry)) {
+        std::memcpy(&entry, left.data(), sizeof(entry));
+        if (entry.len > left.size() || entry.name_len > entry.len ||
+            entry.len != ((sizeof(entry) + entry.name_len + 7) & ~std::size_t{7})) {
+            break;
+        }
+        constexpr std::size_t kFrom = offsetof(Entry, kind);
+        const auto hash =
+            static_cast<std::uint32_t>(XXH3_64bits(left.data() + kFrom, entry.len - kFrom));
+        const auto* name = reinterpret_cast<const char*>(left.data() + sizeof(entry));
+        if (hash != entry.checksum || !apply(entry, {name, entry.name_len})) {
+            break;
+        }
+        left = left.subspan(entry.len);
+    }
+    bytes_ = all.size() - left.size();
+    compact_at_ = std::max(kCompactMin, kCompactTimes * bytes_);
+    if (!left.empty()) {
+        spdlog::warn("{}: {} bytes at its end are not whole: cut off", path_, left.size());
+    }
+    return ::ftruncate(fd_.get(), static_cast<off_t>(bytes_)) == 0
+               ? Status()
+               : Status::from_errno(errno, "cut " + path_);
+}
+
+bool DirectoryLog::apply(const Entry& entry, std::string_view name) {
+    const ObjectKey dir{entry.fsid, entry.ino, entry.gen};
+    switch (static_cast<Kind>(entry.kind)) {
+        case Kind::placed:
+            map_.place(dir, {entry.fsid, entry.parent_ino, entry.parent_gen}, name,
+                       entry.as_of - 1);
+            return true;
+        case Kind::forgotten:
+            map_.forget(dir);
+            return true;
+        case Kind::anchored:
+            map_.anchor(dir, std::string(name));
+            return true;
+        case Kind::mount:
+            mounts_.push_back({entry.fsid, entry.ino});
+            return true;
+    }
+    return false;
+}
+
+void DirectoryLog::add(Entry entry, std::string_view name) {
+    const std::size_t at = waiting_.size();
+    entry.name_len = static_cast<std::uint32_t>(name.size());
+    entry.len = static_cast<std::uint32_t>((sizeof(entry) + name.size() + 7) & ~std::size_t{7});
+    waiting_.resize(at + entry.len);
+    std::byte* out = waiting_.data() + at;
+    std::memcpy(out + sizeof(entry), name.data(), name.size());
+    std::memcpy(out, &entry, sizeof(entry));
+    constexpr std::size_t kFrom = offsetof(Entry, kind);
+    entry.checksum = static_cast<std::uint32_t>(XXH3_64bits(out + kFrom, entry.len - kFrom));
+    std::memcpy(out, &entry, sizeof(entry));
+}
+
+void DirectoryLog::add_mount(const MountPair& pair) {
+    mounts_.push_back(pair);
+    add({.kind = static_cast<std::uint32_t>(Kind::mount),
+         .fsid = pair.mount_fsid,
+         .ino = pair.backing_fsid},
+        {});
+}
+
+void DirectoryLog::placed(const ObjectKey& dir, const ObjectKey& parent, std::string_view name,
+                          std::uint64_t as_of) {
+    add({.kind = static_cast<std::uint32_t>(Kind::placed),
+         .gen = dir.gen,
+         .fsid = dir.fsid,
+         .ino = dir.ino,
+         .parent_ino = parent.ino,
+         .as_of = as_of,
+         .parent_gen = parent.gen},
+        name);
+}
+
+void DirectoryLog::forgotten(const ObjectKey& dir) {
+    add({.kind = static_cast<std::uint32_t>(Kind::forgotten),
+         .gen = dir.gen,
+         .fsid = dir.fsid,
+         .ino = dir.ino},
+        {});
+}
+
+void DirectoryLog::anchored(const ObjectKey& dir, std::string_view path) {
+    add({.kind = static_cast<std::uint32_t>(Kind::anchored),
+         .gen = dir.gen,
+         .fsid = dir.fsid,
+         .ino = dir.ino},
+        path);
+}
+
+Status DirectoryLog::flush() {
+    if (waiting_.empty()) {
+        return {};
+    }
+    if (bytes_ + waiting_.size() > compact_at_) {
+        return write_anew();
+    }
+    if (Status status = write_all(fd_.get(), waiting_, bytes_); !status) {
+        // What is behind bytes_ is overwritten by the next attempt; a reader stops at it.
+        return status;
+    }
+    bytes_ += waiting_.size();
+    waiting_.clear();
+    return {};
+}
+
+// What waits is in the map already.
+Status DirectoryLog::write_anew() {
+    std::vector<std::byte> old;
+    old.swap(waiting_);
+    for (const MountPair& pair : mounts_) {
+        add({.kind = static_cast<std::uint32_t>(Kind::mount),
+             .fsid = pair.mount_fsid,
+             .ino = pair.backing_fsid},
+            {});
+    }
+    map_.tell_all(*this);
+    old.swap(waiting_);
+    const std::string next = path_ + ".new";
+    UniqueFd fd(
+        ::open(next.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    Status status = fd ? write_all(fd.get(), old, 0) : Status::from_errno(errno, "open " + next);
+    if (status.ok() && ::rename(next.c_str(), path_.c_str()) != 0) {
+        status = Status::from_errno(errno, "rename " + next);
+    }
+    if (!status) {
+        ::unlink(next.c_str());
+        return status;
+    }
+    fd_ = std::move(fd);
+    bytes_ = old.size();
+    compact_at_ = std::max(kCompactMin, kCompactTimes * bytes_);
+    waiting_.clear();
+    return {};
+}
+
+}  // namespace vexfs
