@@ -87,7 +87,7 @@ TEST_CASE("directory log: a new channel begins a new one") {
     CHECK(log->bytes() == 0);
 }
 
-TEST_CASE("directory log: what was learned with events that the journal does not hold is left out") {
+TEST_CASE("directory log: what was learned with events that are not in the journal is left out") {
     const TempDirectory dir;
     {
         DirectoryMap map;
