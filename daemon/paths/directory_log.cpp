@@ -40,13 +40,12 @@ Result<std::unique_ptr<DirectoryLog>> DirectoryLog::open(const std::string& dire
                                                          DirectoryMap& map,
                                                          std::uint64_t until) {
     std::unique_ptr<DirectoryLog> self(new DirectoryLog(directory + kName, map));
-    if (Status status = self->open_file(until != 0 ? 0 : O_TRUNC); !status) {
-        return status;
+    if (until != 0) {
+        if (Status status = self->load(until); !status) {
+            return status;
+        }
     }
-    if (Status status = self->load(until); !status) {
-        return status;
-    }
-    // Without what was left out of it.
+    // Empty, or without what was left out of it.
     if (Status status = self->write_anew(); !status) {
         return status;
     }
@@ -56,20 +55,19 @@ Result<std::unique_ptr<DirectoryLog>> DirectoryLog::open(const std::string& dire
 
 DirectoryLog::~DirectoryLog() { map_.observe(nullptr); }
 
-Status DirectoryLog::open_file(int flags) {
-    fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
-    return fd_ ? Status() : Status::from_errno(errno, "open " + path_);
-}
-
 Status DirectoryLog::load(std::uint64_t until) {
+    const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd && errno == ENOENT) {
+        return {};
+    }
     struct stat st {};
-    if (::fstat(fd_.get(), &st) != 0) {
+    if (!fd || ::fstat(fd.get(), &st) != 0) {
         return Status::from_errno(errno, "read " + path_);
     }
     std::vector<std::byte> all(static_cast<std::size_t>(st.st_size));
     for (std::size_t got = 0; got < all.size();) {
         const ssize_t n =
-            ::pread(fd_.get(), all.data() + got, all.size() - got, static_cast<off_t>(got));
+            ::pread(fd.get(), all.data() + got, all.size() - got, static_cast<off_t>(got));
         if (n < 0 && errno != EINTR) {
             return Status::from_errno(errno, "read " + path_);
         }
@@ -142,6 +140,10 @@ void DirectoryLog::add(Entry entry, std::string_view name) {
 
 void DirectoryLog::add_mount(const MountPair& pair) {
     mounts_.push_back(pair);
+    tell(pair);
+}
+
+void DirectoryLog::tell(const MountPair& pair) {
     add({.kind = static_cast<std::uint32_t>(Kind::mount),
          .fsid = pair.mount_fsid,
          .ino = pair.backing_fsid},
@@ -204,10 +206,7 @@ Status DirectoryLog::write_anew() {
     std::vector<std::byte> old;
     old.swap(waiting_);
     for (const MountPair& pair : mounts_) {
-        add({.kind = static_cast<std::uint32_t>(Kind::mount),
-             .fsid = pair.mount_fsid,
-             .ino = pair.backing_fsid},
-            {});
+        tell(pair);
     }
     map_.tell_all(*this);
     old.swap(waiting_);

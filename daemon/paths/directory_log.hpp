@@ -80,10 +80,10 @@ class DirectoryLog final : public DirectoryMap::Observer {
     static_assert(sizeof(Entry) == 64);
 
     DirectoryLog(std::string path, DirectoryMap& map) : path_(std::move(path)), map_(map) {}
-    Status open_file(int flags);
     Status load(std::uint64_t until);
     bool apply(const Entry& entry, std::string_view name);
     void add(Entry entry, std::string_view name);
+    void tell(const MountPair& pair);
     Status write_anew();
 
     std::string path_;
