@@ -257,14 +257,5 @@ int vx_watch_state(struct vx_channel *ch, struct vx_watch_state *args)
 
 void vx_watch_remove_all(struct vx_channel *ch)
 {
-	struct vx_super *s, *next_super;
-	struct vx_watch *w, *next;
-
-	mutex_lock(&ch->lock);
-	list_for_each_entry_safe(s, next_super, &ch->supers, node) {
-		list_for_each_entry_safe(w, next, &s->watches, node)
-			take_off(s, w);
-		vx_super_put(s);
-	}
-	mutex_unlock(&ch->lock);
+	vx_watch_remove_up_to(ch, U64_MAX);
 }

@@ -172,14 +172,19 @@ static int record_ok(const struct vx_record *r, __u32 cls)
 	return 0;
 }
 
+/* The same of what @left bytes begin with. */
+static int whole_record(const struct vx_record *r, __u64 left, __u32 cls)
+{
+	return left >= sizeof(*r) && !(r->len & 7) && r->len <= left && record_ok(r, cls);
+}
+
 /* Takes the key of the record at pos. Returns 0 when that cannot be a record. */
 static int load_key(struct vx_reader *rd, struct vx_reader_sub *s)
 {
 	const __u32 cls = (__u32)(s - rd->subs) % VX_CLASSES;
 	const struct vx_record *r = record_at(s);
-	const __u64 left = s->visible - s->pos;
 
-	if (left < sizeof(*r) || (r->len & 7) || r->len > left || !record_ok(r, cls)) {
+	if (!whole_record(r, s->visible - s->pos, cls)) {
 		rd->broken = 1;
 		return 0;
 	}
@@ -427,8 +432,7 @@ void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed)
 static int skip(struct vx_reader_sub *s, __u32 cls)
 {
 	const __u64 head = vx_load_acquire(&s->producer->head);
-	const __u64 from = s->pos;
-	__u64 at = from;
+	__u64 at = s->pos;
 
 	if (head - at > s->mask + 1 || ((head | at) & 7))
 		return -EINVAL;
@@ -436,7 +440,7 @@ static int skip(struct vx_reader_sub *s, __u32 cls)
 		const struct vx_record *r =
 			(const struct vx_record *)(s->data + (at & s->mask));
 
-		if (r->len < sizeof(*r) || (r->len & 7) || r->len > head - at || !record_ok(r, cls))
+		if (!whole_record(r, head - at, cls))
 			return -EINVAL;
 		at += r->len;
 		if (r->type == VX_REC_DIR)

@@ -86,26 +86,16 @@ Status set_seconds(double& target, const RawValue& value) {
     return {};
 }
 
-Status set_linger(std::uint32_t& target, const RawValue& value) {
+// `what`: "seconds", "threads".
+Status set_number(unsigned& target, const RawValue& value, const char* what, unsigned max) {
     const std::string& word = value.words[0];
-    std::uint32_t seconds = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), seconds);
-    if (error != std::errc() || end != word.data() + word.size() || seconds > VX_LINGER_MAX_S) {
-        return invalid("\"" + word + "\" is not a number of seconds from 0 to " +
-                       std::to_string(VX_LINGER_MAX_S));
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (error != std::errc() || end != word.data() + word.size() || number > max) {
+        return invalid("\"" + word + "\" is not a number of " + what + " from 0 to " +
+                       std::to_string(max));
     }
-    target = seconds;
-    return {};
-}
-
-Status set_threads(unsigned& target, const RawValue& value) {
-    const std::string& word = value.words[0];
-    unsigned count = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), count);
-    if (error != std::errc() || end != word.data() + word.size() || count > 1024) {
-        return invalid("\"" + word + "\" is not a number of threads from 0 to 1024");
-    }
-    target = count;
+    target = number;
     return {};
 }
 
@@ -167,7 +157,10 @@ const std::array kSettings{
     Setting{"linger", Kind::text, "SECONDS",
             "How long the kernel goes on recording when vexfsd dies, for the next one with the "
             "same journal to go on without a gap; up to 86400, 0: not at all",
-            "60", [](O& o, const V& v) { return set_linger(o.linger_s, v); }},
+            "60",
+            [](O& o, const V& v) {
+                return set_number(o.linger_s, v, "seconds", VX_LINGER_MAX_S);
+            }},
     Setting{"journal", Kind::text, "DIR", "Directory of the event store; made if it is missing",
             "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }, true},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
@@ -178,7 +171,7 @@ const std::array kSettings{
             [](O& o, const V& v) { return set_flag(o.read_only, v); }},
     Setting{"fuse-threads", Kind::text, "N",
             "Threads that serve the mount; 0: two per processor, at least 4", "0",
-            [](O& o, const V& v) { return set_threads(o.fuse_threads, v); }},
+            [](O& o, const V& v) { return set_number(o.fuse_threads, v, "threads", 1024); }},
     Setting{"cache-timeout", Kind::text, "SECONDS",
             "How long the kernel may keep names and attributes of the mount while the stream is "
             "healthy",

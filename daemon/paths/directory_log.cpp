@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace vexfs {
 
@@ -36,12 +37,16 @@ Status write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset)
 }  // namespace
 
 Result<std::unique_ptr<DirectoryLog>> DirectoryLog::open(const std::string& directory,
-                                                         DirectoryMap& map, bool keep) {
+                                                         DirectoryMap& map,
+                                                         std::uint64_t until) {
     std::unique_ptr<DirectoryLog> self(new DirectoryLog(directory + kName, map));
-    if (Status status = self->open_file(keep ? 0 : O_TRUNC); !status) {
-        return status;
+    if (until != 0) {
+        if (Status status = self->load(until); !status) {
+            return status;
+        }
     }
-    if (Status status = self->load(); !status) {
+    // Empty, or without what was left out of it.
+    if (Status status = self->write_anew(); !status) {
         return status;
     }
     map.observe(self.get());
@@ -50,20 +55,19 @@ Result<std::unique_ptr<DirectoryLog>> DirectoryLog::open(const std::string& dire
 
 DirectoryLog::~DirectoryLog() { map_.observe(nullptr); }
 
-Status DirectoryLog::open_file(int flags) {
-    fd_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
-    return fd_ ? Status() : Status::from_errno(errno, "open " + path_);
-}
-
-Status DirectoryLog::load() {
+Status DirectoryLog::load(std::uint64_t until) {
+    const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd && errno == ENOENT) {
+        return {};
+    }
     struct stat st {};
-    if (::fstat(fd_.get(), &st) != 0) {
+    if (!fd || ::fstat(fd.get(), &st) != 0) {
         return Status::from_errno(errno, "read " + path_);
     }
     std::vector<std::byte> all(static_cast<std::size_t>(st.st_size));
     for (std::size_t got = 0; got < all.size();) {
         const ssize_t n =
-            ::pread(fd_.get(), all.data() + got, all.size() - got, static_cast<off_t>(got));
+            ::pread(fd.get(), all.data() + got, all.size() - got, static_cast<off_t>(got));
         if (n < 0 && errno != EINTR) {
             return Status::from_errno(errno, "read " + path_);
         }
@@ -84,19 +88,18 @@ Status DirectoryLog::load() {
         const auto hash =
             static_cast<std::uint32_t>(XXH3_64bits(left.data() + kFrom, entry.len - kFrom));
         const auto* name = reinterpret_cast<const char*>(left.data() + sizeof(entry));
-        if (hash != entry.checksum || !apply(entry, {name, entry.name_len})) {
+        if (hash != entry.checksum) {
+            break;
+        }
+        if (entry.seq < until && !apply(entry, {name, entry.name_len})) {
             break;
         }
         left = left.subspan(entry.len);
     }
-    bytes_ = all.size() - left.size();
-    compact_at_ = std::max(kCompactMin, kCompactTimes * bytes_);
     if (!left.empty()) {
-        spdlog::warn("{}: {} bytes at its end are not whole: cut off", path_, left.size());
+        spdlog::warn("{}: {} bytes at its end are not whole: left out", path_, left.size());
     }
-    return ::ftruncate(fd_.get(), static_cast<off_t>(bytes_)) == 0
-               ? Status()
-               : Status::from_errno(errno, "cut " + path_);
+    return {};
 }
 
 bool DirectoryLog::apply(const Entry& entry, std::string_view name) {
@@ -121,6 +124,9 @@ bool DirectoryLog::apply(const Entry& entry, std::string_view name) {
 
 void DirectoryLog::add(Entry entry, std::string_view name) {
     const std::size_t at = waiting_.size();
+    const bool learned = static_cast<Kind>(entry.kind) == Kind::placed ||
+                         static_cast<Kind>(entry.kind) == Kind::forgotten;
+    entry.seq = learned ? seq_ : 0;
     entry.name_len = static_cast<std::uint32_t>(name.size());
     entry.len = static_cast<std::uint32_t>((sizeof(entry) + name.size() + 7) & ~std::size_t{7});
     waiting_.resize(at + entry.len);
@@ -134,6 +140,10 @@ void DirectoryLog::add(Entry entry, std::string_view name) {
 
 void DirectoryLog::add_mount(const MountPair& pair) {
     mounts_.push_back(pair);
+    tell(pair);
+}
+
+void DirectoryLog::tell(const MountPair& pair) {
     add({.kind = static_cast<std::uint32_t>(Kind::mount),
          .fsid = pair.mount_fsid,
          .ino = pair.backing_fsid},
@@ -172,9 +182,6 @@ Status DirectoryLog::flush() {
     if (waiting_.empty()) {
         return {};
     }
-    if (bytes_ + waiting_.size() > compact_at_) {
-        return write_anew();
-    }
     if (Status status = write_all(fd_.get(), waiting_, bytes_); !status) {
         // What is behind bytes_ is overwritten by the next attempt; a reader stops at it.
         return status;
@@ -184,18 +191,26 @@ Status DirectoryLog::flush() {
     return {};
 }
 
+void DirectoryLog::settle() {
+    if (bytes_ > compact_at_ && waiting_.empty()) {
+        if (Status status = write_anew(); !status) {
+            compact_at_ = kCompactTimes * bytes_;  // it goes on as it is
+            spdlog::warn("{}", status.message());
+        }
+    }
+}
+
 // What waits is in the map already.
 Status DirectoryLog::write_anew() {
+    const std::uint64_t seq = std::exchange(seq_, 0);
     std::vector<std::byte> old;
     old.swap(waiting_);
     for (const MountPair& pair : mounts_) {
-        add({.kind = static_cast<std::uint32_t>(Kind::mount),
-             .fsid = pair.mount_fsid,
-             .ino = pair.backing_fsid},
-            {});
+        tell(pair);
     }
     map_.tell_all(*this);
     old.swap(waiting_);
+    seq_ = seq;
     const std::string next = path_ + ".new";
     UniqueFd fd(
         ::open(next.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

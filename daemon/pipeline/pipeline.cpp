@@ -39,6 +39,9 @@ bool Pipeline::finish_turn() {
         return false;
     }
     get_unstuck();
+    if (directories_ != nullptr) {
+        directories_->settle();
+    }
     for (auto& source : sources_) {
         source->release(store_.next_seq(), counters_.probe_missed);
     }
@@ -115,6 +118,9 @@ unsigned Pipeline::drain(Source& source) {
 }
 
 bool Pipeline::take(Source& source, const vx_item& item) {
+    if (directories_ != nullptr) {
+        directories_->set_seq(store_.next_seq());
+    }
     switch (item.kind) {
         case VX_ITEM_EVENT:
             return take_event(source, *item.record, item.producer);

@@ -110,7 +110,7 @@ Status Daemon::open_channel() {
         return {};
     }
     channel_ = std::move(*channel);
-    if (Status status = keep_directories(channel_->lingered_ns() != 0); !status) {
+    if (Status status = keep_directories(); !status) {
         return status;
     }
     if (Status status = read_channel(); !status) {
@@ -157,9 +157,9 @@ Status Daemon::read_channel() {
     return {};
 }
 
-Status Daemon::keep_directories(bool taken_over) {
-    Result<std::unique_ptr<DirectoryLog>> log =
-        DirectoryLog::open(options_.journal, paths_, taken_over);
+Status Daemon::keep_directories() {
+    Result<std::unique_ptr<DirectoryLog>> log = DirectoryLog::open(
+        options_.journal, paths_, channel_->lingered_ns() != 0 ? store_->next_seq() : 0);
     if (!log) {
         return log.status();
     }

@@ -53,7 +53,7 @@ class Daemon {
     Status open_loop();
     Status open_channel();
     Status read_channel();
-    Status keep_directories(bool taken_over);
+    Status keep_directories();
     Status open_mount();
     Status open_watches();
     Status open_control();

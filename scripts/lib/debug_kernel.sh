@@ -9,10 +9,12 @@
 declare -A DEBUG_SOURCES=([6.1-debug]="bookworm linux-source-6.1")
 DEBUG_CONFIG=$VEXFS_ROOT/scripts/kernel/debug.config
 
+debug_kernel_folder() { echo "$VEXFS_CACHE/kernels/$1-$(hash_of "$(<"$DEBUG_CONFIG")")"; }
+
 # load_debug_kernel NAME: a row of DEBUG_SOURCES; sets the variables that load_kernel sets.
 load_debug_kernel() {
     local name=$1 folder
-    folder=$VEXFS_CACHE/kernels/$name-$(hash_of "$(<"$DEBUG_CONFIG")")
+    folder=$(debug_kernel_folder "$name")
     if [[ ! -e $folder/done ]]; then
         install_packages kmod debug build
         with_lock "kernel-$name" make_debug_kernel "$name" "$folder"
@@ -24,7 +26,7 @@ load_debug_kernel() {
 # debug_kernel_source NAME: the folder with its source; nothing when it was never built.
 debug_kernel_source() {
     local folder
-    folder=$VEXFS_CACHE/kernels/$1-$(hash_of "$(<"$DEBUG_CONFIG")")
+    folder=$(debug_kernel_folder "$1")
     [[ ! -e $folder/done ]] || echo "$folder/source"
 }
 

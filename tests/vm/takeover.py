@@ -15,7 +15,7 @@ from session import Vexfsd, check, check_equal, finish, run, wait_for
 
 KILLS = os.environ.get("VEXFS_KILLS", "8")
 KILLS = 500 if KILLS == "full" else int(KILLS)
-OPERATIONS = 10000  # of one load
+OPERATIONS = 20000  # of one load
 MODULE = os.environ["VEXFS_KO"]
 CHANNELS = "/sys/kernel/debug/vexfs/channels"
 
@@ -36,13 +36,22 @@ def gaps(daemon, cursor=None):
     return [line["gap"] for line in lines if "gap" in line]
 
 
+def ends_within(process, seconds):
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def killed_again_and_again():
     seed = int(os.environ.get("VEXFS_SEED", time.time_ns() % 1000000))
     print(f"    VEXFS_SEED={seed}")
     moments = random.Random(seed)
-    kills = 0
+    kills = loads = 0
     while kills < KILLS:
-        kills += killed_under_load(moments, f"{kills}")
+        kills += killed_under_load(moments, loads)
+        loads += 1
 
 
 def killed_under_load(moments, name):
@@ -51,12 +60,11 @@ def killed_under_load(moments, name):
     place, truth = f"/tmp/load{name}", f"/run/truth{name}"
     os.makedirs(place)
     daemon = Vexfsd("--watch", place, "--ops", "all", name=f"again{name}")
+    channel = daemon.status()["channel"]["id"]
     load = subprocess.Popen(["vx_load", "work", place, truth, "4", str(OPERATIONS),
                              str(moments.randrange(1000000))])
     kills = 0
-    channel = daemon.status()["channel"]["id"]
-    while load.poll() is None:
-        time.sleep(moments.uniform(0, 0.3))
+    while not ends_within(load, moments.uniform(0, 0.3)):
         kills += daemon.kill()
         daemon.start()
     check(f"killed {kills} times under load: one channel all the time",

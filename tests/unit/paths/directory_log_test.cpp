@@ -21,8 +21,11 @@ std::string path(DirectoryMap& map, const ObjectKey& parent, std::string_view na
     return map.path(parent, name, out) ? out : "(unknown)";
 }
 
-std::unique_ptr<DirectoryLog> open_log(const TempDirectory& dir, DirectoryMap& map, bool keep) {
-    auto log = DirectoryLog::open(dir.path(), map, keep);
+constexpr std::uint64_t kAll = 1000;
+
+std::unique_ptr<DirectoryLog> open_log(const TempDirectory& dir, DirectoryMap& map,
+                                       std::uint64_t until) {
+    auto log = DirectoryLog::open(dir.path(), map, until);
     REQUIRE(log.ok());
     return std::move(log).value();
 }
@@ -30,7 +33,7 @@ std::unique_ptr<DirectoryLog> open_log(const TempDirectory& dir, DirectoryMap& m
 // A root with a/b, and "gone" that was there once.
 void learn(const TempDirectory& dir) {
     DirectoryMap map;
-    const auto log = open_log(dir, map, false);
+    const auto log = open_log(dir, map, 0);
     map.anchor(kRoot, "/srv");
     map.place(kA, kRoot, "a", 1);
     map.place(kB, kRoot, "b", 2);
@@ -51,7 +54,7 @@ TEST_CASE("directory log: the next daemon knows what the dead one knew") {
     const TempDirectory dir;
     learn(dir);
     DirectoryMap map;
-    const auto log = open_log(dir, map, true);
+    const auto log = open_log(dir, map, kAll);
     CHECK(path(map, kB, "f") == "/srv/a/b\nb/f");
     CHECK(path(map, {7, 12, 1}, "f") == "(unknown)");
     REQUIRE(log->mounts().size() == 1);
@@ -63,7 +66,7 @@ TEST_CASE("directory log: what is said late of an old place does not undo a late
     const TempDirectory dir;
     learn(dir);
     DirectoryMap map;
-    const auto log = open_log(dir, map, true);
+    const auto log = open_log(dir, map, kAll);
     vx_dir late{};
     late.rec.len = sizeof(late);
     late.rec.ticket = 2;  // renames up to 1 are in it
@@ -79,9 +82,33 @@ TEST_CASE("directory log: a new channel begins a new one") {
     const TempDirectory dir;
     learn(dir);
     DirectoryMap map;
-    const auto log = open_log(dir, map, false);
+    const auto log = open_log(dir, map, 0);
     CHECK(path(map, kA, "f") == "(unknown)");
     CHECK(log->bytes() == 0);
+}
+
+TEST_CASE("directory log: what was learned with events that are not in the journal is left out") {
+    const TempDirectory dir;
+    {
+        DirectoryMap map;
+        const auto log = open_log(dir, map, 0);
+        map.anchor(kRoot, "/srv");
+        log->set_seq(7);
+        map.place(kA, kRoot, "a", 1);
+        log->set_seq(8);
+        map.place(kB, kRoot, "early", 2);
+        log->set_seq(9);
+        map.place(kA, kRoot, "moved", 3);
+        map.forget(kB);
+        REQUIRE(log->flush().ok());
+    }
+    for (int time = 0; time < 2; time++) {
+        DirectoryMap map;
+        // The second time all numbers are there: of what was left out nothing comes back.
+        const auto log = open_log(dir, map, time == 0 ? 9 : kAll);
+        CHECK(path(map, kA, "f") == "/srv/a/f");
+        CHECK(path(map, kB, "f") == "/srv/early/f");
+    }
 }
 
 TEST_CASE("directory log: torn or damaged at any byte, what stands before it is kept") {
@@ -92,13 +119,13 @@ TEST_CASE("directory log: torn or damaged at any byte, what stands before it is 
         learn(dir);
         std::filesystem::resize_file(file_of(dir), cut);
         DirectoryMap map;
-        const auto log = open_log(dir, map, true);
-        CHECK(log->bytes() <= cut);
+        const auto log = open_log(dir, map, kAll);
+        CHECK(path(map, kRoot, "f") == (cut < 72 ? "(unknown)" : "/srv/f"));
         // And it can be written on.
         map.anchor({7, 77, 0}, "/after");
         REQUIRE(log->flush().ok());
         DirectoryMap again;
-        CHECK(open_log(dir, again, true)->bytes() == log->bytes());
+        CHECK(open_log(dir, again, kAll)->bytes() == std::filesystem::file_size(file_of(dir)));
         CHECK(path(again, {7, 77, 0}, "") == "/after");
     }
     learn(dir);
@@ -108,20 +135,21 @@ TEST_CASE("directory log: torn or damaged at any byte, what stands before it is 
         file.put('\x5a');
     }
     DirectoryMap map;
-    CHECK(open_log(dir, map, true)->bytes() == 0);
+    const auto log = open_log(dir, map, kAll);
     CHECK(path(map, kRoot, "f") == "(unknown)");
 }
 
 TEST_CASE("directory log: it is written anew rather than growing for ever") {
     const TempDirectory dir;
     DirectoryMap map;
-    const auto log = open_log(dir, map, false);
+    const auto log = open_log(dir, map, 0);
     map.anchor(kRoot, "/srv");
     std::uint64_t most = 0;
     for (std::uint64_t i = 0; i < 1'000'000; i++) {
         map.place(kA, kRoot, i % 2 == 0 ? "one" : "other", i);
         if (i % 1000 == 0) {
             REQUIRE(log->flush().ok());
+            log->settle();
             most = std::max(most, log->bytes());
         }
     }
@@ -130,6 +158,6 @@ TEST_CASE("directory log: it is written anew rather than growing for ever") {
     CHECK(most <= std::uint64_t{33} << 20U);
     CHECK(std::filesystem::file_size(file_of(dir)) == log->bytes());
     DirectoryMap next;
-    const auto kept = open_log(dir, next, true);
+    const auto kept = open_log(dir, next, kAll);
     CHECK(path(next, kB, "f") == "/srv/other/b/f");
 }

@@ -97,7 +97,8 @@ void try_watches() {
     expect("watch: /dev/vexfs itself is a file like others", 0, add(fd.get(), watch));
     expect("remove: no such watch", ENOENT, remove(fd.get(), 987654));
     expect("remove: watch 0", ENOENT, remove(fd.get(), 0));
-    expect("remove: flags", EINVAL, remove(fd.get(), watch.watch, 1));
+    expect("remove: flags", EINVAL, remove(fd.get(), watch.watch, 2));
+    expect("remove up to: none of these", ENOENT, remove(fd.get(), 0, VX_WATCH_REMOVE_UP_TO));
     expect("state: no such watch", ENOENT, state(fd.get(), 987654));
     expect("state: flags", EINVAL, state(fd.get(), watch.watch, 1));
     expect("state: reserved", EINVAL, state(fd.get(), watch.watch, 0, 1));

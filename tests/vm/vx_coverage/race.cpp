@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "abi/event.h"
 
@@ -73,13 +74,19 @@ struct End {
     int last = 0;  // how many of them were called the last one
 };
 
-// Of each object. An inode number without a generation may be another object in the next look.
-std::map<std::pair<std::uint64_t, std::uint32_t>, End> ends_of(const Stream& stream) {
+// Of each object. Inode numbers are used again, and a random generation can be that of an earlier
+// object: one that is created is a new one.
+std::vector<End> ends_of(const Stream& stream) {
     std::map<std::pair<std::uint64_t, std::uint32_t>, End> ends;
+    std::vector<End> all;
     for (const Event& event : stream.events()) {
         const vx_event& e = event.view().event();
         const int last = (e.flags & VX_F_LAST_LINK) != 0 ? 1 : 0;
-        if (event.view().op() == VX_OP_FILE_DELETE) {
+        if (event.view().op() == VX_OP_FILE_CREATE) {
+            if (const auto before = ends.extract({e.ino, e.gen})) {
+                all.push_back(before.mapped());
+            }
+        } else if (event.view().op() == VX_OP_FILE_DELETE) {
             End& end = ends[{e.ino, e.gen}];
             end.gone++;
             end.last += last;
@@ -90,7 +97,10 @@ std::map<std::pair<std::uint64_t, std::uint32_t>, End> ends_of(const Stream& str
             end.last += last;
         }
     }
-    return ends;
+    for (const auto& [object, end] : ends) {
+        all.push_back(end);
+    }
+    return all;
 }
 
 struct LastCounts {
@@ -98,7 +108,7 @@ struct LastCounts {
 };
 
 void count_last(const Stream& stream, LastCounts& counts) {
-    for (const auto& [object, end] : ends_of(stream)) {
+    for (const End& end : ends_of(stream)) {
         if (end.gone != 2) {
             continue;  // what replaced a name has one itself
         }

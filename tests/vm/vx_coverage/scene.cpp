@@ -150,10 +150,17 @@ bool Scene::kernel_since(unsigned major, unsigned minor) {
     return is_major != major ? is_major > major : is_minor >= minor;
 }
 
-bool Scene::write_syncs() const {
+bool Scene::is_on(long type) const {
     struct statfs st {};
-    return !kernel_since(6, 6) || ::statfs(directory_.c_str(), &st) != 0 ||
-           st.f_type != TMPFS_MAGIC;
+    return ::statfs(directory_.c_str(), &st) == 0 && st.f_type == type;
+}
+
+bool Scene::syncs_below() const {
+    return kernel_since(6, 7) && is_on(OVERLAYFS_SUPER_MAGIC);
+}
+
+bool Scene::write_syncs() const {
+    return !(kernel_since(6, 6) && is_on(TMPFS_MAGIC)) && !syncs_below();
 }
 
 void Scene::trouble(std::string_view what, int error) {

@@ -136,8 +136,11 @@ class Scene {
     // The kernel that runs is that version or a later one. For what kernels themselves do
     // differently, as docs/coverage.md says: never for what the module could make equal.
     [[nodiscard]] static bool kernel_since(unsigned major, unsigned minor);
-    // A write with O_SYNC or the like makes something durable. On tmpfs, where there is nothing to
-    // make durable, it stopped doing so in 6.6.
+    // On overlayfs, what is synced without an fsync is the file below and, since 6.7, no more one
+    // that has the overlay's path.
+    [[nodiscard]] bool syncs_below() const;
+    // A write with O_SYNC or the like makes something durable here. On tmpfs, where there is
+    // nothing to make durable, it stopped doing so in 6.6.
     [[nodiscard]] bool write_syncs() const;
 
     [[nodiscard]] const std::vector<Want>& wants() const { return wants_; }
@@ -146,6 +149,7 @@ class Scene {
     [[nodiscard]] const std::string& directory() const { return directory_; }
 
   private:
+    [[nodiscard]] bool is_on(long type) const;
     void trouble(std::string_view what, int error);
     [[nodiscard]] Want actor() const;
 
