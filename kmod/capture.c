@@ -2,6 +2,7 @@
 /* Events from fsnotify. Runs in the middle of the file operation, often with a directory locked. */
 #include "capture.h"
 #include "classify.h"
+#include "detail.h"
 #include "dirs.h"
 #include "emit.h"
 #include "inject.h"
@@ -69,7 +70,8 @@ int vx_capture(struct fsnotify_group *group, u32 mask, const void *data, int dat
 		vx_probe_rename_read(&f, fsnotify_data_dentry(data, data_type));
 	else if (unlikely(op == VX_OP_SYMLINK_CREATE))
 		vx_probe_symlink_read(&f, fsnotify_data_dentry(data, data_type));
-	vx_report(s, op, &f);
+	if (likely(!vx_detail(s, op, &f)))
+		vx_report(s, op, &f);
 	preempt_enable();
 	return 0;
 }

@@ -61,6 +61,7 @@ static long call_query(struct session *s, void *arg)
 	q->abi_version = VX_ABI_VERSION;
 	q->producers = nr_cpu_ids;
 	q->features = vx_features();
+	q->detail = vx_probes_detail();
 	q->ops = vx_probes_ops();
 	q->real_offset_ns = ktime_get_real_ns() - ktime_get_ns();
 	return 0;

@@ -54,6 +54,8 @@ static unsigned int renamed(struct vx_fact *f, struct dentry *moved, struct inod
 	f->more = true;
 	f->elsewhere = false;
 	f->copy = NULL;
+	f->error = 0;
+	f->started = 0;
 	f->old_dir = dir;
 	f->old_name = name;
 	f->target = NULL;

@@ -159,8 +159,8 @@ static u32 build_rename(struct vx_event *e, const struct vx_super *s, const stru
 	const struct inode *target = f->target;
 	struct vx_rename *r = vx_event_rename(e);
 
-	r->old_parent_ino = f->old_dir->i_ino;
-	r->old_parent_gen = f->old_dir->i_generation;
+	r->old_parent_ino = f->old_dir ? f->old_dir->i_ino : f->old_parent_ino;
+	r->old_parent_gen = f->old_dir ? f->old_dir->i_generation : f->old_parent_gen;
 	r->target_ino = 0;
 	r->target_gen = 0;
 	r->target_nlink = 0;
@@ -187,11 +187,13 @@ static u32 build_more(struct vx_event *e, const struct vx_super *s, unsigned int
 {
 	if (f->elsewhere)
 		e->fsid = f->fsid;
+	e->error = f->error;
+	e->duration_ns = (READ_ONCE(s->ops_duration) >> op) & 1 ?
+				 vx_fact_duration(f, e->rec.mono_ns) : 0;
 	if (op == VX_OP_FILE_RENAME)
 		return build_rename(e, s, f, name_len);
 	e->offset = f->offset;
 	e->length = f->length;
-	e->error = f->error;
 	return vx_event_append(e, name_len, f->name2, f->name2_len);
 }
 
@@ -213,6 +215,7 @@ static __always_inline u32 build(struct vx_event *e, const struct vx_super *s, u
 		return build_more(e, s, op, f, p->len);
 	e->offset = 0;
 	e->length = 0;
+	e->duration_ns = 0;
 	e->name_len = p->len;
 	e->name2_len = 0;
 	e->rec.len = VX_ALIGN8((u32)sizeof(*e) + p->len);
@@ -222,19 +225,19 @@ static __always_inline u32 build(struct vx_event *e, const struct vx_super *s, u
 /* What the reader is not told of a directory it has to be told in another way. */
 static __always_inline void not_told(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
-	if (op == VX_OP_FILE_RENAME && (f->flags & VX_F_DIRECTORY))
+	if (op == VX_OP_FILE_RENAME && (f->flags & VX_F_DIRECTORY) && !f->error)
 		vx_dirs_moved_unseen(s);
 }
 
 /*
  * Says where the lost event was. Its parent; of what has none, the directory itself; neither is
- * known: the whole scope. A sync changes no directory.
+ * known: the whole scope. A sync changes no directory, nor does what failed.
  */
 static void dirty(struct vx_super *s, unsigned int cpu, unsigned int op, const struct vx_fact *f)
 {
 	const u64 fsid = f->more && f->elsewhere ? f->fsid : s->fsid;
 	struct vx_dirty dirs[2] = { { .fsid = fsid } };
-	u32 n = op != VX_OP_SYNC;
+	u32 n = op != VX_OP_SYNC && !(f->more && f->error);
 	struct vx_place place;
 
 	if (f->dentry)
@@ -247,7 +250,7 @@ static void dirty(struct vx_super *s, unsigned int cpu, unsigned int op, const s
 		dirs[0].ino = f->inode->i_ino;
 		dirs[0].gen = f->inode->i_generation;
 	}
-	if (op == VX_OP_FILE_RENAME && f->old_dir != f->dir)
+	if (n && op == VX_OP_FILE_RENAME && f->old_dir != f->dir)
 		dirs[n++] = (struct vx_dirty){ .fsid = fsid, .ino = f->old_dir->i_ino,
 					       .gen = f->old_dir->i_generation };
 	vx_ring_dirty(&s->channel->ring, cpu, dirs, n);
@@ -375,7 +378,7 @@ void vx_report(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 			not_told(s, op, f);
 			return;
 		}
-		if (!vx_filter(s, op, f)) {
+		if (!vx_filter(s, op, 0, f)) {
 			filtered(s, op, f);
 			return;
 		}

@@ -46,7 +46,10 @@ struct vx_fact {
 	struct inode *dir;
 	const struct qstr *name;
 	u32 flags;                    /* VX_F_* */
-	/* what follows is set (FileRename: elsewhere, copy and the last five), or not there */
+	/*
+	 * what follows is set, or not there; by FileRename: elsewhere, copy, error, started and
+	 * what is behind
+	 */
 	bool more;
 	bool elsewhere;               /* not in the watched file system but in that with fsid */
 	u64 fsid;                     /* may be 0: in none */
@@ -57,12 +60,40 @@ struct vx_fact {
 	const char *name2;            /* symlink target, "type:source" */
 	u64 offset;
 	u64 length;
-	int error;                    /* not of FileRename: 0, or a negative errno that is told */
+	int error;                    /* 0, or the negative errno of an operation that failed */
+	u64 started;                  /* CLOCK_MONOTONIC, ns; 0: not measured */
 	/* FileRename */
-	struct inode *old_dir;
+	struct inode *old_dir;        /* NULL: old_parent_ino, as a copy */
+	u64 old_parent_ino;
+	u32 old_parent_gen;
 	const struct qstr *old_name;
 	struct inode *target;         /* replaced */
 	u32 cookie;
 };
+
+/* How long it took until @now: at least 1, or 0 when it was not measured. */
+static inline u64 vx_fact_duration(const struct vx_fact *f, u64 now)
+{
+	if (!f->started)
+		return 0;
+	return now > f->started ? now - f->started : 1;
+}
+
+/* Sets @f->more, with nothing in what it stands for. */
+static inline void vx_fact_more(struct vx_fact *f)
+{
+	if (f->more)
+		return;
+	f->more = true;
+	f->elsewhere = false;
+	f->copy = NULL;
+	f->parent_ino = 0;
+	f->parent_gen = 0;
+	f->name2_len = 0;
+	f->offset = 0;
+	f->length = 0;
+	f->error = 0;
+	f->started = 0;
+}
 
 #endif

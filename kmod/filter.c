@@ -42,12 +42,18 @@ static bool place_passes(const struct vx_watch *w, const struct vx_fact *f)
 	return f->more && f->old_dir && f->old_dir != f->dir && below(w, vx_place_dir(f->old_dir));
 }
 
-bool vx_filter(const struct vx_super *s, unsigned int op, const struct vx_fact *f)
+/* Does @w want @op, with all of @detail, of the current task? */
+static bool wants(const struct vx_watch *w, unsigned int op, u32 detail)
+{
+	return ((w->ops >> op) & 1) && (w->detail & detail) == detail && task_passes(w);
+}
+
+bool vx_filter(const struct vx_super *s, unsigned int op, u32 detail, const struct vx_fact *f)
 {
 	const struct vx_watch *w;
 
 	list_for_each_entry_rcu(w, &s->watches, node)
-		if (((w->ops >> op) & 1) && task_passes(w) && place_passes(w, f))
+		if (wants(w, op, detail) && place_passes(w, f))
 			return true;
 	return false;
 }
@@ -57,17 +63,17 @@ bool vx_filter_task(const struct vx_super *s, unsigned int op)
 	const struct vx_watch *w;
 
 	list_for_each_entry_rcu(w, &s->watches, node)
-		if (((w->ops >> op) & 1) && task_passes(w))
+		if (wants(w, op, 0))
 			return true;
 	return false;
 }
 
-bool vx_filter_at(const struct vx_super *s, unsigned int op, struct dentry *dentry)
+bool vx_filter_at(const struct vx_super *s, unsigned int op, u32 detail, struct dentry *dentry)
 {
 	const struct vx_watch *w;
 
 	list_for_each_entry_rcu(w, &s->watches, node)
-		if (((w->ops >> op) & 1) && task_passes(w) &&
+		if (wants(w, op, detail) &&
 		    (!(w->flags & VX_WATCH_SUBTREE) || below(w, dentry)))
 			return true;
 	return false;

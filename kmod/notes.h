@@ -37,6 +37,7 @@ struct vx_note {
 	u32 cookie;                      /* exchange */
 	u32 kind;                        /* an enum of the file that writes it */
 	u64 seen;                        /* calls: channels (slots) that were told */
+	u64 started;                     /* open: CLOCK_MONOTONIC, ns */
 	bool read;                       /* somebody has found it; not in a table that keeps them */
 };
 

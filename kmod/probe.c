@@ -3,6 +3,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 
+#include "abi/ioctl.h"
 #include "abi/version.h"
 #include "op_table.h"
 #include "probe.h"
@@ -18,6 +19,7 @@ MODULE_PARM_DESC(probe_maxactive,
 static const struct vx_probe_group *const groups[] = {
 	&vx_probe_attr,	  &vx_probe_mount,   &vx_probe_sync,
 	&vx_probe_rename, &vx_probe_symlink, &vx_probe_calls,
+	&vx_probe_paths,  &vx_probe_io,
 };
 
 static DEFINE_MUTEX(lock);
@@ -33,18 +35,24 @@ static int places(const struct vx_retprobe *p)
 	return min_t(uint, probe_maxactive, p->at_most ? wanted : AT_ONCE_MAX);
 }
 
-static int start_one(struct vx_retprobe *p)
+static int start_named(struct vx_retprobe *p, const char *symbol)
 {
-	int err;
-
 	p->rp = (struct kretprobe){
-		.kp.symbol_name = p->symbol,
+		.kp.symbol_name = symbol,
 		.entry_handler = p->entry,
 		.handler = p->leave,
 		.data_size = p->data_size,
 		.maxactive = places(p),
 	};
-	err = register_kretprobe(&p->rp);
+	return register_kretprobe(&p->rp);
+}
+
+static int start_one(struct vx_retprobe *p)
+{
+	int err = start_named(p, p->symbol);
+
+	if (err == -ENOENT && p->or_symbol)
+		err = start_named(p, p->or_symbol);
 	p->running = !err;
 	return p->optional && err == -ENOENT ? 0 : err;
 }
@@ -124,8 +132,8 @@ void vx_probes_init(void)
 		if (!err)
 			groups[i]->stop();
 		else
-			pr_warn("operations %#llx: no probe on this kernel (%d)\n", groups[i]->ops,
-				err);
+			pr_warn("operations %#llx, detail %#x: no probe on this kernel (%d)\n",
+				groups[i]->ops, groups[i]->detail, err);
 	}
 }
 
@@ -151,28 +159,46 @@ u64 vx_probes_ops(void)
 	return ops;
 }
 
-static void put_below(unsigned int n, u64 ops)
+u32 vx_probes_detail(void)
+{
+	u32 detail = VX_DETAIL_ALL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		if (!works[i])
+			detail &= ~groups[i]->detail;
+	return detail;
+}
+
+static bool wants(unsigned int i, u64 ops, u32 detail)
+{
+	const struct vx_probe_group *g = groups[i];
+
+	return works[i] && (ops & g->ops) && (!g->detail || (detail & g->detail));
+}
+
+static void put_below(unsigned int n, u64 ops, u32 detail)
 {
 	while (n--)
-		if (works[n] && (ops & groups[n]->ops) && !--users[n])
+		if (wants(n, ops, detail) && !--users[n])
 			groups[n]->stop();
 }
 
-int vx_probes_get(u64 ops)
+int vx_probes_get(u64 ops, u32 detail)
 {
 	unsigned int i;
 	int err = 0;
 
-	if (ops & ~vx_probes_ops())
+	if ((ops & ~vx_probes_ops()) || (detail & ~vx_probes_detail()))
 		return -EOPNOTSUPP;
 	mutex_lock(&lock);
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
-		if (!works[i] || !(ops & groups[i]->ops) || users[i]++)
+		if (!wants(i, ops, detail) || users[i]++)
 			continue;
 		err = groups[i]->start();
 		if (err) {
 			users[i]--;
-			put_below(i, ops);
+			put_below(i, ops, detail);
 			break;
 		}
 	}
@@ -180,10 +206,10 @@ int vx_probes_get(u64 ops)
 	return err;
 }
 
-void vx_probes_put(u64 ops)
+void vx_probes_put(u64 ops, u32 detail)
 {
 	mutex_lock(&lock);
-	put_below(ARRAY_SIZE(groups), ops);
+	put_below(ARRAY_SIZE(groups), ops, detail);
 	mutex_unlock(&lock);
 }
 

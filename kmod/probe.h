@@ -20,6 +20,8 @@
  */
 struct vx_retprobe {
 	const char *symbol;
+	const char *or_symbol;    /* what other kernels call it, or NULL */
+	unsigned int op;          /* for the handlers, see vx_retprobe_of() */
 	kretprobe_handler_t entry;
 	kretprobe_handler_t leave;
 	size_t data_size;
@@ -35,6 +37,14 @@ struct vx_retprobe {
 int vx_retprobes_start(struct vx_retprobe *p, unsigned int n);
 void vx_retprobes_stop(struct vx_retprobe *p, unsigned int n);
 unsigned long vx_retprobes_missed(const struct vx_retprobe *p, unsigned int n);
+
+/* Whose handler is running with @ri; NULL when it is just being stopped. */
+static inline const struct vx_retprobe *vx_retprobe_of(struct kretprobe_instance *ri)
+{
+	struct kretprobe *rp = get_kretprobe(ri);
+
+	return rp ? container_of(rp, struct vx_retprobe, rp) : NULL;
+}
 
 /* The same for a probe on a function's entry. */
 struct vx_entryprobe {
@@ -52,6 +62,7 @@ unsigned long vx_entryprobe_missed(const struct vx_entryprobe *p);
 /* Probes that belong together. A row of the table in probe.c. */
 struct vx_probe_group {
 	u64 ops;                  /* started while a watch wants one of these */
+	u32 detail;               /* and one of these (VX_DETAIL_*); 0: in any case */
 	u64 feature;              /* VX_FEATURE_* */
 	bool needed;              /* without it the operations cannot be observed at all */
 	int (*start)(void);
@@ -60,20 +71,22 @@ struct vx_probe_group {
 };
 
 extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename,
-	vx_probe_symlink, vx_probe_calls;
+	vx_probe_symlink, vx_probe_calls, vx_probe_paths, vx_probe_io;
 
 /* Finds out which groups work on this kernel, by starting and stopping each. */
 void vx_probes_init(void);
 u64 vx_probes_features(void);
 /* VX_OP_BIT()s that can be observed on this kernel. */
 u64 vx_probes_ops(void);
+/* The same for VX_DETAIL_*. */
+u32 vx_probes_detail(void);
 
 /*
- * A watch that wants @ops comes: 0, or -EOPNOTSUPP when one of them cannot be observed here, or
- * another errno.
+ * A watch that wants @ops with @detail comes: 0, or -EOPNOTSUPP when one of them cannot be observed
+ * here, or another errno.
  */
-int vx_probes_get(u64 ops);
-void vx_probes_put(u64 ops);
+int vx_probes_get(u64 ops, u32 detail);
+void vx_probes_put(u64 ops, u32 detail);
 /* Hits that could not be delivered since the module was loaded. */
 u64 vx_probes_missed(void);
 

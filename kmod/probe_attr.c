@@ -4,6 +4,8 @@
  * of attributes go, with the inode's lock held. What was really changed is in the attributes after
  * the call: the kernel adds the mode when it drops set-id bits.
  */
+#include <linux/timekeeping.h>
+
 #include "emit.h"
 #include "probe.h"
 
@@ -15,6 +17,7 @@ struct call {
 	struct dentry *dentry;      /* the caller holds both until it returns */
 	const struct iattr *attr;
 	unsigned int asked;
+	u64 started;
 };
 
 static int enter(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -24,6 +27,7 @@ static int enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->dentry = (struct dentry *)regs_get_kernel_argument(regs, 1);
 	c->attr = (const struct iattr *)regs_get_kernel_argument(regs, 2);
 	c->asked = c->attr->ia_valid;
+	c->started = ktime_get_mono_fast_ns();
 	return !(c->asked & INTERESTING) || !vx_super_watched(c->dentry->d_sb, ATTR_OPS);
 }
 NOKPROBE_SYMBOL(enter);
@@ -35,6 +39,8 @@ static void report(const struct call *c, unsigned int op, u32 flags)
 		.inode = inode,
 		.dentry = c->dentry,
 		.flags = flags | (S_ISDIR(inode->i_mode) ? VX_F_DIRECTORY : 0),
+		.more = true,
+		.started = c->started,
 	};
 
 	vx_report_all(c->dentry->d_sb, op, &f);

@@ -14,6 +14,7 @@
  */
 #include <linux/io_uring_types.h>
 
+#include "detail.h"
 #include "emit.h"
 #include "notes.h"
 #include "probe.h"
@@ -80,7 +81,7 @@ static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct call *c = (const struct call *)ri->data;
 	struct dentry *dentry = c->file->f_path.dentry;
-	const struct vx_fact f = { .inode = d_inode(dentry), .dentry = dentry };
+	struct vx_super *s;
 	struct vx_note n;
 	const bool found = vx_notes_take(&notes, dentry, &n);
 
@@ -94,7 +95,12 @@ static int leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (found && n.seen)
 		return 0;
 	preempt_disable();
-	vx_report_all(dentry->d_sb, VX_OP_FILE_READ, &f);
+	vx_for_each_super(s, dentry->d_sb) {
+		struct vx_fact f = { .inode = d_inode(dentry), .dentry = dentry };
+
+		if (!vx_detail(s, VX_OP_FILE_READ, &f))
+			vx_report(s, VX_OP_FILE_READ, &f);
+	}
 	preempt_enable();
 	return 0;
 }

@@ -41,7 +41,7 @@ static void report(const struct super_block *covered, const struct super_block *
 
 	vx_for_each_super(s, covered) {
 		const u64 bit = 1ull << s->channel->slot;
-		const bool pass = at ? vx_filter_at(s, op, at) : passed & bit;
+		const bool pass = at ? vx_filter_at(s, op, 0, at) : passed & bit;
 
 		if (!(READ_ONCE(s->ops) & VX_OP_BIT(op)))
 			continue;
@@ -89,6 +89,7 @@ struct mount_call {
 	const char *type;
 	unsigned long flags;
 	bool moves;                 /* do_move_mount()'s leave reports it */
+	u64 started;
 };
 
 static int mount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -100,6 +101,7 @@ static int mount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	c->path = (const struct path *)regs_get_kernel_argument(regs, 1);
 	c->type = (const char *)regs_get_kernel_argument(regs, 2);
 	c->flags = regs_get_kernel_argument(regs, 3);
+	c->started = ktime_get_mono_fast_ns();
 	if ((c->flags & MS_MGC_MSK) == MS_MGC_VAL)
 		c->flags &= ~MS_MGC_MSK;
 	/* In path_mount()'s own order of precedence. */
@@ -125,7 +127,12 @@ static u32 mount_flags(unsigned long flags)
 static int mount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
 	const struct mount_call *c = (const struct mount_call *)ri->data;
-	struct vx_fact f = { .flags = mount_flags(c->flags), .more = true, .offset = c->flags };
+	struct vx_fact f = {
+		.flags = mount_flags(c->flags),
+		.more = true,
+		.offset = c->flags,
+		.started = c->started,
+	};
 	const struct super_block *mounted = vx_mounting_end();
 	struct dentry *at = c->path->dentry;
 	struct vfsmount *parent;
@@ -155,12 +162,14 @@ struct move_call {
 	const struct path *from;    /* the callers', with references */
 	const struct path *to;
 	bool attached;
+	u64 started;
 };
 
 static int move_begin(struct move_call *c)
 {
 	struct vfsmount *parent;
 
+	c->started = ktime_get_mono_fast_ns();
 	/* Made by fsmount() or open_tree() and not mounted yet: it hangs nowhere. */
 	c->attached = vx_mountpoint(c->from->mnt, &parent);
 	return 0;
@@ -196,6 +205,7 @@ static int move_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 0;
 	preempt_disable();
 	fact_at(&f, c->to->dentry);
+	f.started = c->started;
 	f.name2_len =
 		scnprintf(source, sizeof(source), "%s:%s", mounted->s_type->name, mounted->s_id);
 	f.name2 = source;
@@ -220,6 +230,7 @@ struct umount_call {
 	/* channels (slots) whose filter lets the mount point pass */
 	u64 passed;
 	u64 fsid;
+	u64 started;
 	struct vx_object point;
 	struct vx_place place;
 	int flags;
@@ -259,6 +270,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 	const struct inode *inode;
 	struct vx_super *s;
 
+	c->started = ktime_get_mono_fast_ns();
 	c->flags = (int)regs_get_kernel_argument(regs, 1);
 	c->mounted = path->mnt->mnt_sb;
 	if (!at)
@@ -272,7 +284,7 @@ static int umount_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 1;
 	c->passed = 0;
 	vx_for_each_super(s, c->covered)
-		if (vx_filter_at(s, VX_OP_UNMOUNT, at))
+		if (vx_filter_at(s, VX_OP_UNMOUNT, 0, at))
 			c->passed |= 1ull << s->channel->slot;
 	vx_place_read(at, &c->place, c->name);
 	if (c->place.parent == at)
@@ -327,6 +339,7 @@ static int umount_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		.flags = (c->flags & MNT_DETACH ? VX_F_LAZY : 0) |
 			 (S_ISDIR(c->point.mode) ? VX_F_DIRECTORY : 0),
 		.offset = c->flags,
+		.started = c->started,
 	};
 
 	if ((int)regs_return_value(regs))

@@ -6,6 +6,7 @@
  * none.
  */
 #include <linux/file.h>
+#include <linux/timekeeping.h>
 
 #include "emit.h"
 #include "filter.h"
@@ -29,6 +30,7 @@ struct range_call {
 	loff_t end;
 	int datasync;
 	unsigned int fd;
+	u64 started;
 };
 
 /* 0 or the errno. What some file system answers besides is none. */
@@ -62,6 +64,7 @@ static bool is_outer(struct range_call *c, enum outer kind)
 	};
 
 	c->dentry = n.key;
+	c->started = ktime_get_mono_fast_ns();
 	if (!vx_super_watched(c->dentry->d_sb, SYNC_OPS))
 		return false;
 	if (vx_notes_find(&notes, n.key, &found)) {
@@ -110,6 +113,7 @@ static void report_file(const struct range_call *c, struct file *file, int error
 		.offset = c->start,
 		.length = c->end == LLONG_MAX ? 0 : c->end - c->start + 1,
 		.error = error,
+		.started = c->started,
 	};
 
 	preempt_disable();
@@ -202,6 +206,7 @@ NOKPROBE_SYMBOL(call_leave);
 
 struct fs_call {
 	const struct super_block *sb;   /* compared only: the file may be closed meanwhile */
+	u64 started;
 };
 
 static int fs_enter(struct kretprobe_instance *ri, unsigned int fd)
@@ -212,6 +217,7 @@ static int fs_enter(struct kretprobe_instance *ri, unsigned int fd)
 	if (!file)
 		return 1;
 	c->sb = file->f_path.dentry->d_sb;
+	c->started = ktime_get_mono_fast_ns();
 	fput(file);
 	return !vx_super_watched(c->sb, SYNC_OPS);
 }
@@ -236,6 +242,7 @@ static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 		.flags = VX_F_SYNC_FS,
 		.more = true,
 		.error = error_of(regs),
+		.started = c->started,
 	};
 	struct vx_super *s;
 
@@ -257,10 +264,22 @@ static int fs_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(fs_leave);
 
+static int all_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	*(u64 *)ri->data = ktime_get_mono_fast_ns();
+	return 0;
+}
+NOKPROBE_SYMBOL(all_enter);
+
 /* One event for each channel that wants Sync anywhere. */
 static int all_leave(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	const struct vx_fact f = { .flags = VX_F_SYNC_ALL, .more = true, .elsewhere = true };
+	const struct vx_fact f = {
+		.flags = VX_F_SYNC_ALL,
+		.more = true,
+		.elsewhere = true,
+		.started = *(const u64 *)ri->data,
+	};
 	struct vx_channel *ch;
 	struct vx_super *s;
 
@@ -300,7 +319,8 @@ static struct vx_retprobe probes[] = {
 	  .data_size = sizeof(struct range_call), .at_once = 1024 },
 	{ .symbol = "__ia32_sys_fdatasync", .entry = data_enter_ia32, .leave = call_leave,
 	  .data_size = sizeof(struct range_call), .optional = true },
-	{ .symbol = "ksys_sync", .leave = all_leave },
+	{ .symbol = "ksys_sync", .entry = all_enter, .leave = all_leave,
+	  .data_size = sizeof(u64) },
 	{ .symbol = "__x64_sys_syncfs", .entry = fs_enter_native, .leave = fs_leave,
 	  .data_size = sizeof(struct fs_call) },
 	{ .symbol = "__ia32_sys_syncfs", .entry = fs_enter_ia32, .leave = fs_leave,

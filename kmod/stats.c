@@ -147,7 +147,7 @@ static void show_watch(struct seq_file *m, const struct vx_super *s, const struc
 		seq_printf(m, "%-8d ", w->adder);
 	else
 		seq_printf(m, "%-8s ", "-");
-	seq_printf(m, "%llu\n", w->ino);
+	seq_printf(m, "%-8llu %#x\n", w->ino, w->detail);
 }
 
 static int watches_show(struct seq_file *m, void *unused)
@@ -156,9 +156,10 @@ static int watches_show(struct seq_file *m, void *unused)
 	struct vx_super *s;
 	struct vx_watch *w;
 
-	seq_printf(m, "%-8s %-8s %-5s %-10s %-16s %-16s %-5s %-8s %-10s %-8s %-8s %s\n", "channel",
-		   "watch", "state", "type", "device", "fsid", "ops", "scope", "uid", "pid",
-		   "not_pid", "ino");
+	seq_printf(m, "%-8s %-8s %-5s %-10s %-16s %-16s %-5s ", "channel", "watch", "state",
+		   "type", "device", "fsid", "ops");
+	seq_printf(m, "%-8s %-10s %-8s %-8s %-8s %s\n", "scope", "uid", "pid", "not_pid", "ino",
+		   "detail");
 	vx_channels_lock();
 	vx_for_each_channel(ch) {
 		mutex_lock(&ch->lock);

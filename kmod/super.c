@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/statfs.h>
 
+#include "abi/ioctl.h"
 #include "capture.h"
 #include "super.h"
 #include "watch.h"
@@ -27,6 +28,24 @@ bool vx_super_watched(const struct super_block *sb, u64 ops)
 
 	vx_for_each_super(s, sb)
 		if (READ_ONCE(s->ops) & ops)
+			return true;
+	return false;
+}
+
+/* VX_OP_BIT()s of which some watch of @s wants one of @detail. */
+static u64 ops_with(const struct vx_super *s, u32 detail)
+{
+	return (detail & VX_DETAIL_FAILED ? READ_ONCE(s->ops_failed) : 0) |
+	       (detail & VX_DETAIL_RANGE ? READ_ONCE(s->ops_range) : 0) |
+	       (detail & VX_DETAIL_DURATION ? READ_ONCE(s->ops_duration) : 0);
+}
+
+bool vx_super_detailed(const struct super_block *sb, u32 detail, u64 ops)
+{
+	struct vx_super *s;
+
+	vx_for_each_super(s, sb)
+		if (ops_with(s, detail) & ops)
 			return true;
 	return false;
 }
@@ -147,9 +166,9 @@ static int nudge(struct vx_super *s)
 	return err;
 }
 
-int vx_super_want(struct vx_super *s, u64 wanted, u64 unfiltered)
+int vx_super_want(struct vx_super *s, const struct vx_wanted *want)
 {
-	const u32 mask = vx_capture_mask(wanted);
+	const u32 mask = vx_capture_mask(want->ops);
 	int err = 0;
 
 	mutex_lock(&s->alive);
@@ -162,8 +181,12 @@ int vx_super_want(struct vx_super *s, u64 wanted, u64 unfiltered)
 		err = nudge(s);
 	}
 	mutex_unlock(&s->alive);
-	WRITE_ONCE(s->ops_unfiltered, unfiltered);
-	WRITE_ONCE(s->ops, wanted);
+	WRITE_ONCE(s->ops_unfiltered, want->unfiltered);
+	WRITE_ONCE(s->ops, want->ops);
+	WRITE_ONCE(s->ops_failed, want->failed);
+	WRITE_ONCE(s->ops_range, want->range);
+	WRITE_ONCE(s->ops_duration, want->duration);
+	WRITE_ONCE(s->ops_detail, want->range | want->duration);
 	return err;
 }
 

@@ -27,6 +27,10 @@ struct vx_super {
 	struct super_block *sb;     /* compared by probes; NULL once it is gone [alive] */
 	u64 ops;                    /* union of the watches' */
 	u64 ops_unfiltered;         /* of those that filter nothing: these operations always pass */
+	u64 ops_failed;             /* of those that want to hear of failures too */
+	u64 ops_range;              /* of those that want to know which bytes */
+	u64 ops_duration;           /* of those that want to know how long it took */
+	u64 ops_detail;             /* of either of these two */
 	u64 fsid;                   /* what events carry */
 	atomic64_t dir_salt;        /* dirs.h; another one is another epoch */
 	/* struct vx_watch; changed under channel->lock and alive, read under RCU */
@@ -51,11 +55,20 @@ struct fsnotify_group *vx_super_group(struct vx_channel *ch);
 
 /* What @ch has on the super block of @path, made if need be; under ch->lock. An ERR_PTR. */
 struct vx_super *vx_super_get(struct vx_channel *ch, const struct path *path);
+/* What the watches of a super block want together: VX_OP_BIT()s, as in struct vx_super. */
+struct vx_wanted {
+	u64 ops;
+	u64 unfiltered;
+	u64 failed;
+	u64 range;
+	u64 duration;
+};
+
 /*
- * Makes fsnotify deliver what @ops need, from now on. 0 or -ENOMEM, -ENOENT when the super block is
- * gone.
+ * Makes fsnotify deliver what @want needs, from now on. 0 or -ENOMEM, -ENOENT when the super block
+ * is gone.
  */
-int vx_super_want(struct vx_super *s, u64 ops, u64 ops_unfiltered);
+int vx_super_want(struct vx_super *s, const struct vx_wanted *want);
 /* Takes it off; under ch->lock. It is freed when the last hook has left it. */
 void vx_super_put(struct vx_super *s);
 
@@ -67,5 +80,7 @@ struct hlist_head *vx_super_bucket(const struct super_block *sb);
 
 /* Does anybody watch one of @ops on @sb? Preemption off. Cheap: it is what a probe asks first. */
 bool vx_super_watched(const struct super_block *sb, u64 ops);
+/* The same for one of @detail (VX_DETAIL_*) of @ops. */
+bool vx_super_detailed(const struct super_block *sb, u32 detail, u64 ops);
 
 #endif

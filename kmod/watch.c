@@ -10,7 +10,9 @@
 
 static int check(const struct vx_watch_add *a)
 {
-	if ((a->flags & ~VX_WATCH_ALL) || a->reserved32 || !a->ops || (a->ops & ~VX_OPS_ALL))
+	if ((a->flags & ~VX_WATCH_ALL) || (a->detail & ~VX_DETAIL_ALL))
+		return -EINVAL;
+	if (!a->ops || (a->ops & ~VX_OPS_ALL))
 		return -EINVAL;
 	if (a->flags & VX_WATCH_UID ? a->uid == (uid_t)-1 : a->uid)
 		return -EINVAL;
@@ -29,6 +31,7 @@ static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a
 	w->id = ++ch->last_watch;
 	w->ops = a->ops;
 	w->flags = a->flags;
+	w->detail = a->detail;
 	w->uid = a->uid;
 	w->pid = a->pid;
 	w->adder = current->tgid;
@@ -43,14 +46,17 @@ static struct vx_watch *make(struct vx_channel *ch, const struct vx_watch_add *a
 
 static int want_union(struct vx_super *s)
 {
+	struct vx_wanted want = {};
 	const struct vx_watch *w;
-	u64 ops = 0, unfiltered = 0;
 
 	list_for_each_entry(w, &s->watches, node) {
-		ops |= w->ops;
-		unfiltered |= w->flags ? 0 : w->ops;
+		want.ops |= w->ops;
+		want.unfiltered |= w->flags ? 0 : w->ops;
+		want.failed |= w->detail & VX_DETAIL_FAILED ? w->ops : 0;
+		want.range |= w->detail & VX_DETAIL_RANGE ? w->ops : 0;
+		want.duration |= w->detail & VX_DETAIL_DURATION ? w->ops : 0;
 	}
-	return vx_super_want(s, ops, unfiltered);
+	return vx_super_want(s, &want);
 }
 
 /*
@@ -64,7 +70,7 @@ static void take_off(struct vx_super *s, struct vx_watch *w)
 	if (w->root && s->sb)
 		iput(w->root);
 	mutex_unlock(&s->alive);
-	vx_probes_put(w->ops);
+	vx_probes_put(w->ops, w->detail);
 	s->channel->watches--;
 	kfree_rcu(w, rcu);
 }
@@ -73,13 +79,13 @@ static int put_on(struct vx_channel *ch, struct vx_super *s, struct vx_watch_add
 		  struct inode *inode)
 {
 	struct vx_watch *w;
-	int err = vx_probes_get(a->ops);
+	int err = vx_probes_get(a->ops, a->detail);
 
 	if (err)
 		return err;
 	w = make(ch, a, inode);
 	if (!w) {
-		vx_probes_put(a->ops);
+		vx_probes_put(a->ops, a->detail);
 		return -ENOMEM;
 	}
 	mutex_lock(&s->alive);

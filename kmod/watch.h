@@ -10,6 +10,7 @@ struct vx_watch {
 	u64 id;
 	u64 ops;
 	u32 flags;               /* VX_WATCH_* */
+	u32 detail;              /* VX_DETAIL_* */
 	uid_t uid;
 	pid_t pid;
 	pid_t adder;             /* thread group of who added it */

@@ -2,11 +2,14 @@
 #include "config/name_list.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <vector>
 
+#include "abi/ioctl.h"
 #include "op_table.h"
 
 namespace vexfs {
@@ -34,6 +37,7 @@ struct NamedSet {
 
 // What a list may contain: `count` operations with the names that name_of gives, and some sets.
 struct Vocabulary {
+    const char* kind;  // "operation"
     unsigned count;
     const char* (*name_of)(unsigned);
     std::vector<NamedSet> sets;
@@ -66,20 +70,36 @@ struct Vocabulary {
 
 const Vocabulary& kernel_words() {
     static const Vocabulary words{
-        VX_OP_COUNT, vx_op_name, {{"all", VX_OPS_ALL}, {"default", VX_OPS_DEFAULT}, {"none", 0}}};
+        "operation",
+        VX_OP_COUNT,
+        vx_op_name,
+        {{"all", VX_OPS_ALL}, {"default", VX_OPS_DEFAULT}, {"none", 0}}};
+    return words;
+}
+
+const char* detail_name(unsigned detail) {
+    static constexpr const char* kNames[] = {"failed", "range", "duration"};
+    static_assert((1U << std::size(kNames)) - 1 == VX_DETAIL_ALL, "a detail has no name here");
+    return kNames[detail];
+}
+
+const Vocabulary& detail_words() {
+    static const Vocabulary words{"detail", std::bit_width(VX_DETAIL_ALL), detail_name,
+                                  {{"all", VX_DETAIL_ALL}, {"none", 0}}};
     return words;
 }
 
 const Vocabulary& user_words() {
     static const Vocabulary words{
-        VX_UOP_COUNT, vx_uop_name, {{"all", (1ULL << VX_UOP_COUNT) - 1}, {"none", 0}}};
+        "operation", VX_UOP_COUNT, vx_uop_name, {{"all", (1ULL << VX_UOP_COUNT) - 1}, {"none", 0}}};
     return words;
 }
 
 Status unknown_word(std::string_view word, const Vocabulary& words) {
     const auto names = words.names();
     const std::string close = closest_name(word, names);
-    std::string message = "there is no operation \"" + std::string(word) + "\"";
+    std::string message =
+        "there is no " + std::string(words.kind) + " \"" + std::string(word) + "\"";
     if (!close.empty()) {
         return Status::error(EINVAL, message + "; did you mean " + close + "?");
     }
@@ -100,8 +120,8 @@ Result<std::uint64_t> parse_list(std::string_view list, const Vocabulary& words)
             word.remove_prefix(1);
         }
         if (word.empty()) {
-            return Status::error(
-                EINVAL, "an operation is missing in the list \"" + std::string(list) + "\"");
+            return Status::error(EINVAL, "a name is missing in the list \"" + std::string(list) +
+                                             "\"");
         }
         const auto found = words.find(word);
         if (!found) {
@@ -144,6 +164,18 @@ Result<std::uint32_t> parse_user_ops(std::string_view list) {
         return ops.status();
     }
     return static_cast<std::uint32_t>(*ops);
+}
+
+Result<std::uint32_t> parse_detail(std::string_view list) {
+    auto detail = parse_list(list, detail_words());
+    if (!detail) {
+        return detail.status();
+    }
+    return static_cast<std::uint32_t>(*detail);
+}
+
+std::string format_detail(std::uint32_t detail) {
+    return format_list(detail, detail_words());
 }
 
 std::string format_kernel_ops(std::uint64_t ops) {

@@ -20,9 +20,13 @@ Result<std::uint64_t> parse_kernel_ops(std::string_view list);
 // valid.
 Result<std::uint32_t> parse_user_ops(std::string_view list);
 
+// The same for the details of a watch, "failed", "range" and "duration": VX_DETAIL_*.
+Result<std::uint32_t> parse_detail(std::string_view list);
+
 // The inverse: "all", "default", "none", or the names in the order of their ids.
 std::string format_kernel_ops(std::uint64_t ops);
 std::string format_user_ops(std::uint32_t ops);
+std::string format_detail(std::uint32_t detail);
 
 // "65536", "64K", "4M", "1G" (binary units; a trailing "iB" or "B" is allowed): bytes.
 Result<std::uint64_t> parse_bytes(std::string_view text);

@@ -34,6 +34,7 @@ struct Options {
 
     std::vector<WatchOption> watches;
     std::uint64_t ops = 0;       // VX_OP_BIT()s to observe
+    std::uint32_t detail = 0;    // VX_DETAIL_* of each watch
     std::uint32_t pushback = 0;  // bit n: userspace operation n is pushed to the kernel
     bool no_kmod = false;
     std::uint64_t ring_bytes = 0;  // each sub-ring, per CPU and class; 0: the kernel's default

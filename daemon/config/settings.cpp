@@ -123,6 +123,15 @@ const std::array kSettings{
                 o.ops = ops.value_or(0);
                 return ops.status();
             }},
+    Setting{"detail", Kind::list, "LIST",
+            "What else to observe, at a price: failed (operations that fail, with the error), "
+            "range (which bytes are read and written), duration (of each operation), all, none",
+            "none",
+            [](O& o, const V& v) -> Status {
+                const auto detail = parse_detail(joined(v));
+                o.detail = detail.value_or(0);
+                return detail.status();
+            }},
     Setting{"pushback", Kind::list, "LIST",
             "Userspace operations that are pushed back to the kernel: names with commas, all, none",
             "all",

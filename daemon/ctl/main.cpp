@@ -103,6 +103,10 @@ class CommandLine {
             ->check([](const std::string& list) {
                 return parse_kernel_ops(list).status().message();  // empty: fine
             });
+        add->add_option("--detail", watch_.detail,
+                        "What else to observe, as for vexfsd [default: vexfsd's --detail]")
+            ->type_name("LIST")
+            ->check([](const std::string& list) { return parse_detail(list).status().message(); });
         add->add_option("--uid", watch_.uid,
                         "Only what this user does, by number [default: every user]")
             ->type_name("UID")

@@ -24,6 +24,9 @@ int run_watch_add(const Context& context, const WatchArgs& args) {
     if (!args.ops.empty()) {
         request["ops"] = args.ops;
     }
+    if (!args.detail.empty()) {
+        request["detail"] = args.detail;
+    }
     if (args.uid) {
         request["uid"] = *args.uid;
     }

@@ -12,6 +12,7 @@ namespace vexfs::ctl {
 struct WatchArgs {
     std::string path;  // for remove also a number
     std::string ops;   // empty: those of vexfsd's --ops
+    std::string detail;  // empty: that of vexfsd's --detail
     bool whole_fs = false;
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> pid;

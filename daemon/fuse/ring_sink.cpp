@@ -46,6 +46,7 @@ void fill(vx_event* e, const Observation& o) {
     e->size = o.size;
     e->offset = o.offset;
     e->length = o.length;
+    e->duration_ns = 0;
     e->flags = o.flags;
     e->error = o.error;
     e->mode = o.mode;

@@ -139,6 +139,7 @@ Result<WatchInfo> Channel::add_watch(const WatchRequest& request) {
                 (request.uid >= 0 ? VX_WATCH_UID : 0) | (request.pid >= 0 ? VX_WATCH_PID : 0);
     add.path_fd = path.get();
     add.ops = request.ops;
+    add.detail = request.detail;
     add.uid = request.uid >= 0 ? static_cast<__u32>(request.uid) : 0;
     add.pid = request.pid >= 0 ? static_cast<__u32>(request.pid) : 0;
     if (Status s = call(fd_.get(), VX_IOC_WATCH_ADD, add, "watch"); !s) {

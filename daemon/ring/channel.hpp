@@ -43,6 +43,7 @@ struct WatchRequest {
     bool subtree = false;     // only below it; otherwise the whole file system
     bool not_me = true;       // leave this process's own operations out
     std::uint64_t ops = VX_OPS_DEFAULT;
+    std::uint32_t detail = 0;  // VX_DETAIL_*
     std::int64_t uid = -1;    // -1: every one
     std::int64_t pid = -1;
 };
@@ -59,6 +60,8 @@ class Channel {
     [[nodiscard]] std::uint64_t features() const { return query_.features; }
     // VX_OP_BIT()s that this kernel can observe.
     [[nodiscard]] std::uint64_t ops() const { return query_.ops; }
+    // VX_DETAIL_* that this kernel can observe.
+    [[nodiscard]] std::uint32_t detail() const { return query_.detail; }
     // CLOCK_REALTIME - CLOCK_MONOTONIC when the channel was made.
     [[nodiscard]] std::int64_t real_offset_ns() const { return query_.real_offset_ns; }
 

@@ -46,6 +46,8 @@ std::uint64_t number_of(Field field, const EventView& event) {
             return e.offset;
         case Field::length:
             return e.length;
+        case Field::duration_ns:
+            return e.duration_ns;
         case Field::nlink:
             return e.nlink;
         case Field::mode:

@@ -61,6 +61,7 @@ class Filter {
         size,
         offset,
         length,
+        duration_ns,
         nlink,
         mode,
         error,

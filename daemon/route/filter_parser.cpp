@@ -44,6 +44,7 @@ constexpr auto kFields = std::to_array<std::pair<std::string_view, Field>>({
     {"size", Field::size},
     {"offset", Field::offset},
     {"length", Field::length},
+    {"duration_ns", Field::duration_ns},
     {"nlink", Field::nlink},
     {"mode", Field::mode},
     {"error", Field::error},

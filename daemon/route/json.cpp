@@ -228,6 +228,7 @@ void append_actor(const EventView& event, std::string& out) {
     field("tid", e.tid, out);
     field_bytes("comm", event.comm(), out);
     field("error", e.error, out);
+    field("duration_ns", e.duration_ns, out);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <ctime>
 #include <iterator>
@@ -86,9 +87,12 @@ std::string range_text(const vx_event& e) {
     return e.length != 0 ? fmt::format("{} B at {}", e.length, e.offset) : std::string();
 }
 
-// What is worth a word for this operation.
+// What is worth a word for this operation. Of one that failed, nothing has come to be so.
 std::string detail_of(const EventView& event) {
     const vx_event& e = event.event();
+    if (e.error != 0 && e.rec.op != VX_OP_SYNC) {
+        return {};
+    }
     switch (e.rec.op) {
         case VX_OP_FILE_READ:
         case VX_OP_FILE_WRITE:
@@ -116,6 +120,17 @@ std::string detail_of(const EventView& event) {
     }
 }
 
+// Three digits or four: "870 ns", "12.5 us", "3.02 ms".
+std::string duration_text(std::uint64_t ns) {
+    static constexpr std::array kUnits{"ns", "us", "ms", "s"};
+    auto value = static_cast<double>(ns);
+    std::size_t unit = 0;
+    for (; value >= 1000 && unit + 1 < kUnits.size(); ++unit) {
+        value /= 1000;
+    }
+    return fmt::format("{:.4g} {}", value, kUnits[unit]);
+}
+
 void add_word(std::string_view word, std::string& words) {
     if (!word.empty()) {
         words += words.empty() ? "" : "  ";
@@ -141,6 +156,9 @@ std::string words_of(const EventView& event) {
     if (e.error != 0) {
         const char* name = ::strerrorname_np(-e.error);
         add_word(name != nullptr ? name : fmt::format("error {}", -e.error), words);
+    }
+    if (e.duration_ns != 0) {
+        add_word(duration_text(e.duration_ns), words);
     }
     if (event.pushed()) {
         add_word(fmt::format("pushed by {}", event.user().pid), words);

@@ -120,6 +120,7 @@ Json Commands::watches() const {
             row["scope"] = w.request.subtree ? "subtree" : "filesystem";
             row["purpose"] = w.purpose;
             row["ops"] = format_kernel_ops(w.request.ops);
+            row["detail"] = format_detail(w.request.detail);
             if (w.request.uid >= 0) {
                 row["uid"] = w.request.uid;
             }
@@ -220,6 +221,7 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
     WatchRequest watch{.path = *std::move(path),
                        .subtree = !request.value("whole_fs", false),
                        .ops = daemon_.options_.ops,
+                       .detail = daemon_.options_.detail,
                        .uid = request.value("uid", std::int64_t{-1}),
                        .pid = request.value("pid", std::int64_t{-1})};
     if (request.contains("ops")) {
@@ -229,6 +231,14 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
             return;
         }
         watch.ops = *parsed;
+    }
+    if (request.contains("detail")) {
+        Result<std::uint32_t> parsed = parse_detail(request.at("detail").get<std::string>());
+        if (!parsed) {
+            reply.fail(parsed.status());
+            return;
+        }
+        watch.detail = *parsed;
     }
     Result<Watch> added = daemon_.watches_->add(std::move(watch), "watch");
     if (!added) {

@@ -279,7 +279,9 @@ Status Daemon::open_watches() {
     watches_ = std::make_unique<Watches>(*channel_, paths_);
     for (const WatchOption& watch : options_.watches) {
         Result<Watch> added = watches_->add(
-            {.path = watch.path, .subtree = !watch.whole_fs, .ops = options_.ops}, "watch");
+            {.path = watch.path, .subtree = !watch.whole_fs, .ops = options_.ops,
+             .detail = options_.detail},
+            "watch");
         if (!added) {
             return added.status();
         }
@@ -287,15 +289,17 @@ Status Daemon::open_watches() {
     if (!mount_) {
         return {};
     }
-    Result<Watch> source =
-        watches_->add(
-        {.path = options_.source, .subtree = true, .ops = options_.ops | kInvalidatingOps},
+    Result<Watch> source = watches_->add(
+        {.path = options_.source, .subtree = true, .ops = options_.ops | kInvalidatingOps,
+         .detail = options_.detail},
         "source");
     if (!source) {
         return source.status();
     }
     Result<Watch> mount = watches_->add(
-        {.path = options_.mountpoint, .subtree = false, .ops = options_.ops}, "mount");
+        {.path = options_.mountpoint, .subtree = false, .ops = options_.ops,
+         .detail = options_.detail},
+        "mount");
     if (!mount) {
         return mount.status();
     }

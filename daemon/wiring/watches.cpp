@@ -11,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "config/name_list.hpp"
+
 namespace vexfs {
 
 namespace {
@@ -75,6 +77,11 @@ Result<Watch> Watches::add(WatchRequest request, const std::string& purpose) {
     if (request.ops == 0) {
         return Status::error(ENOTSUP,
                              "none of the operations asked for can be observed on this kernel");
+    }
+    if (const std::uint32_t missing = request.detail & ~channel_.detail(); missing != 0) {
+        return Status::error(ENOTSUP, fmt::format("cannot watch {} with detail {}: this kernel has "
+                                                  "not the functions that tell it",
+                                                  request.path, format_detail(missing)));
     }
     Result<WatchInfo> info = channel_.add_watch(request);
     if (!info) {

@@ -71,7 +71,7 @@ struct vx_record {
 #define VX_NAME2_MAX 4095  /* bytes of a symlink target or mount source */
 
 /*
- * 152 bytes, then struct vx_rename for FileRename, then the names.
+ * 160 bytes, then struct vx_rename for FileRename, then the names.
  *   name   the object's name in the parent (FileRename: the new one); of the mount point for Mount
  *          and Unmount
  *   name2  FileRename: the old name; SymlinkCreate: the link's target; Mount: "type:source"
@@ -91,8 +91,10 @@ struct vx_event {
 	__u64 size;        /* bytes, after the operation */
 	__u64 offset;      /* bytes; start of the range where one is known. Mount: mount flags */
 	__u64 length;      /* bytes; 0: not known (Sync: 0 means to the end of the file) */
+	/* from its beginning in the kernel until it was done; 0: not measured */
+	__u64 duration_ns;
 	__u32 flags;       /* VX_F_* */
-	__s32 error;       /* 0, or the negative errno of a Sync that failed */
+	__s32 error;       /* 0, or the negative errno of an operation that failed */
 	__u32 mode;        /* type and permission bits, after the operation */
 	__u32 nlink;       /* names that the object has after the operation */
 	__u32 uid;         /* effective ids of the acting task, in the initial user namespace */

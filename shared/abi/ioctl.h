@@ -31,7 +31,8 @@ struct vx_query {
 	__u64 features;         /* out: VX_FEATURE_* that work on this kernel */
 	__u64 ops;              /* out: VX_OP_BIT()s that can be observed on this kernel */
 	__s64 real_offset_ns;   /* out: CLOCK_REALTIME - CLOCK_MONOTONIC now */
-	__u64 reserved;
+	__u32 detail;           /* out: VX_DETAIL_* that can be observed on this kernel */
+	__u32 reserved;
 };
 
 #define VX_CHANNEL_NAME_MAX 39u /* bytes of a name */
@@ -69,11 +70,17 @@ struct vx_create {
 #define VX_WATCH_NOT_ME (1u << 3)     /* not what the process that adds the watch does */
 #define VX_WATCH_ALL 15u
 
+/* What costs more and is observed only while some watch wants it. */
+#define VX_DETAIL_FAILED (1u << 0)    /* events of operations that fail, with their errno */
+#define VX_DETAIL_RANGE (1u << 1)     /* offset and length of what is read and written */
+#define VX_DETAIL_DURATION (1u << 2)  /* how long each operation took */
+#define VX_DETAIL_ALL 7u
+
 struct vx_watch_add {
 	__u32 size;
 	__u32 flags;            /* VX_WATCH_* */
 	__s32 path_fd;          /* any open file or O_PATH descriptor in the file system */
-	__u32 reserved32;
+	__u32 detail;           /* VX_DETAIL_* */
 	__u64 ops;              /* VX_OP_BIT()s, not 0 */
 	__u32 uid;              /* with VX_WATCH_UID, initial user namespace; otherwise 0 */
 	__u32 pid;              /* with VX_WATCH_PID, initial pid namespace; otherwise 0 */

@@ -62,6 +62,10 @@ TEST_CASE("Record types, flags and features keep their bits") {
     CHECK(VX_FEATURE_SYNC_PROBE == 8);
     CHECK(VX_FEATURE_RENAME_PROBE == 16);
     CHECK(VX_FEATURE_INJECT == 32);
+    CHECK(VX_DETAIL_FAILED == 1);
+    CHECK(VX_DETAIL_RANGE == 2);
+    CHECK(VX_DETAIL_DURATION == 4);
+    CHECK(VX_DETAIL_ALL == 7);
 }
 
 TEST_CASE("A ring begins with its magic, readable in a dump") {

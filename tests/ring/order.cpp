@@ -102,6 +102,8 @@ class Lengths {
     static constexpr std::uint32_t kSize = 2 * VX_PAGE;
     static_assert(VX_RECORD_MAX + VX_LOST_MAX <= kSize);
     static constexpr std::uint32_t kOffsets = kSize / 8;
+    // The shortest length of which rounds of the ring reach every offset: an odd number of words.
+    static constexpr std::uint32_t kStep = sizeof(vx_event) / 8 * 8 | 8U;
 
     explicit Lengths(std::uint32_t op)
         : ring_({.producers = 1, .size_m = kSize, .size_d = kSize}), op_(op) {}
@@ -114,7 +116,7 @@ class Lengths {
             const std::uint32_t at = offset();
             if (seen[at]) {
                 // Round the ring by a length that has a common divisor with it: to the next round.
-                pass(sizeof(vx_event));
+                pass(kStep);
                 continue;
             }
             seen[at] = true;
@@ -153,8 +155,6 @@ class Lengths {
     std::uint32_t op_;
     std::uint64_t nth_ = 0;
 };
-
-static_assert(sizeof(vx_event) / 8 % 2 == 1, "rounds of the ring reach every offset");
 
 }  // namespace
 

@@ -17,7 +17,7 @@ done
 KERNEL=6.1-debug
 # What the guest shows is read from the build folder: its /tmp is its own.
 CANARY=$BUILD/canary
-SUITES=(coverage push filters mounts observe channels no_memory upheaval takeover fuzz)
+SUITES=(coverage push filters mounts observe channels detail no_memory upheaval takeover fuzz)
 # shellcheck disable=SC2034  # for lib/suites.sh
 LONG=0
 

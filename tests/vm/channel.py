@@ -22,7 +22,7 @@ FLAGS = ["directory", "exec", "wrote", "replaced", "exchange", "tmpfile", "unlin
 _PAGE = 4096
 _PRODUCER = 2048  # bytes of struct vx_producer
 _RECORD = struct.Struct("<IHHQQQ")
-_EVENT = struct.Struct("<QQQIIQQQIiIIIIIIIIIHH16s")
+_EVENT = struct.Struct("<QQQIIQQQQIiIIIIIIIIIHH16s")
 _RENAME = struct.Struct("<QQIIII")
 _PUSH = struct.Struct("<IHHIIQQQQQQQ")
 _PUSH_SIZE = 16384
@@ -107,7 +107,7 @@ class Channel:
         event_len = _RECORD.size + _EVENT.size + (len(name) + 7 & ~7)
         entry = _PUSH.pack(_PUSH.size + event_len, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
         entry += _RECORD.pack(event_len, _REC_EVENT, OPS.index("FileCreate"), 0, 0, 0)
-        entry += _EVENT.pack(*[0] * 19, len(name), 0, b"") + name
+        entry += _EVENT.pack(*[0] * 20, len(name), 0, b"") + name
         tail = struct.unpack_from("<Q", self._push, 0)[0]
         at = _PUSH_ENTRIES + tail % _PUSH_SIZE
         self._push[at:at + len(entry)] = entry
@@ -165,8 +165,8 @@ class Channel:
         return [event for _, event in found]
 
     def _event(self, at, op, ticket, mono_ns, producer):
-        (fsid, ino, parent_ino, _, _, size, offset, length, flags, _, mode, nlink, uid, gid, _, _,
-         pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
+        (fsid, ino, parent_ino, _, _, size, offset, length, _, flags, _, mode, nlink, uid, gid, _,
+         _, pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
                                                                         at + _RECORD.size)
         text = at + _RECORD.size + _EVENT.size
         target_ino = target_nlink = 0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/name_list.hpp"
 
+#include "abi/ioctl.h"
 #include "op_table.h"
 #include "support/catch.hpp"
 
@@ -33,6 +34,18 @@ TEST_CASE("names: lists are read from left to right") {
     CHECK_FALSE(parse_kernel_ops("-").ok());
     CHECK_FALSE(parse_kernel_ops("none").ok());
     CHECK(*parse_user_ops("none") == 0);
+}
+
+TEST_CASE("names: details of a watch") {
+    CHECK(*parse_detail("none") == 0);
+    CHECK(*parse_detail("failed") == VX_DETAIL_FAILED);
+    CHECK(*parse_detail("range,duration") == (VX_DETAIL_RANGE | VX_DETAIL_DURATION));
+    CHECK(*parse_detail("all,-failed") == (VX_DETAIL_ALL & ~VX_DETAIL_FAILED));
+    CHECK(parse_detail("ranges").status().message() ==
+          "there is no detail \"ranges\"; did you mean range?");
+    CHECK(format_detail(0) == "none");
+    CHECK(format_detail(VX_DETAIL_ALL) == "all");
+    CHECK(format_detail(VX_DETAIL_FAILED | VX_DETAIL_DURATION) == "failed,duration");
 }
 
 TEST_CASE("sizes: numbers with binary units") {

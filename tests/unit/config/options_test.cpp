@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "abi/ioctl.h"
 #include "base/fd.hpp"
 #include "config/settings.hpp"
 #include "op_table.h"
@@ -60,6 +61,7 @@ TEST_CASE("options: defaults") {
     CHECK(options->watches[0].path == "/srv");
     CHECK_FALSE(options->watches[0].whole_fs);
     CHECK(options->ops == VX_OPS_DEFAULT);
+    CHECK(options->detail == 0);
     CHECK(options->pushback == (1U << VX_UOP_COUNT) - 1);
     CHECK(options->journal == "/var/lib/vexfs");
     CHECK(options->socket == "/run/vexfs/vexfsd.sock");
@@ -84,6 +86,8 @@ TEST_CASE("options: the whole command line") {
                                 "/c",
                                 "--ops",
                                 "all,-FileRead",
+                                "--detail",
+                                "failed,range",
                                 "--pushback",
                                 "graphnodecreate,VectorEmbed",
                                 "--journal",
@@ -111,6 +115,7 @@ TEST_CASE("options: the whole command line") {
     CHECK(options->watches[2].path == "/c");
     CHECK(options->watches[2].whole_fs);
     CHECK(options->ops == (VX_OPS_ALL & ~VX_OP_BIT(VX_OP_FILE_READ)));
+    CHECK(options->detail == (VX_DETAIL_FAILED | VX_DETAIL_RANGE));
     CHECK(options->pushback == ((1U << VX_UOP_GRAPH_NODE_CREATE) | (1U << VX_UOP_VECTOR_EMBED)));
     CHECK(options->journal == "/var/j");
     CHECK(options->socket == "/run/x.sock");
@@ -145,6 +150,7 @@ TEST_CASE("options: usage errors say which flag and what is accepted") {
     CHECK(contains(refused({"--watch"}), "--watch"));
     CHECK(contains(refused({"--watch", ""}), "--watch: the path is empty"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "FileRed"}), "did you mean FileRead?"));
+    CHECK(contains(refused({"--watch", "/x", "--detail", "faild"}), "did you mean failed?"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "zzzzzzzzzzzzzz"}), "known are FileOpen,"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "FileOpen,,FileRead"}), "is missing"));
     CHECK(contains(refused({"--watch", "/x", "--ops", "all,-all"}), "nothing would be observed"));
@@ -209,6 +215,7 @@ mountpoint = "/mnt"
 watch = ["/a", "/b"]
 watch-fs = "/c"
 ops = ["FileCreate", "FileDelete"]
+detail = "range,duration"
 pushback = "none"
 no-kmod = false
 ring-bytes = 65536
@@ -233,6 +240,7 @@ foreground = true
     REQUIRE(options->watches.size() == 3);
     CHECK(options->watches[2].whole_fs);
     CHECK(options->ops == (VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE)));
+    CHECK(options->detail == (VX_DETAIL_RANGE | VX_DETAIL_DURATION));
     CHECK(options->pushback == 0);
     CHECK(options->ring_bytes == 65536);
     CHECK(options->push_bytes == 1U << 20U);

@@ -36,6 +36,7 @@ TEST_CASE("filter: fields are compared with what the event has") {
     record->uid = 1000;
     record->size = 10 << 20;
     record->error = -EACCES;
+    record->duration_ns = 5000;
     record->fsid = 0xabc;
     std::memcpy(record->comm, "git", 3);
     EventView event = record.view(5, "/w/dir/b.txt");
@@ -53,6 +54,7 @@ TEST_CASE("filter: fields are compared with what the event has") {
                             "size>9M",
                             "size<=10M",
                             "size=10240K",
+                            "duration_ns>=5000",
                             "comm=git",
                             "comm~g*",
                             "comm!=vim",

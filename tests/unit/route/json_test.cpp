@@ -158,7 +158,7 @@ TEST_CASE("json: an event has every field of the contract, with its value") {
                             "id",     "userspace_ops", "path",  "old_path", "fsid",     "ino",
                             "gen",    "parent_ino",    "name",  "nlink",    "mode",     "size",
                             "offset", "length",        "uid",   "gid",      "pid",      "tid",
-                            "comm",   "error",         "flags", "cause",    "chain"}) {
+                            "comm",   "error",         "duration_ns", "flags", "cause", "chain"}) {
         const std::size_t found = line.find("\"" + std::string(key) + "\":", at);
         INFO(key);
         REQUIRE(found != std::string::npos);

@@ -40,7 +40,15 @@ TEST_CASE("text: columns stand where they should") {
     Record chmod = by_touch(VX_OP_FILE_CHMOD, VX_F_MODE);
     chmod->error = -EPERM;
     CHECK(text_of(chmod.view(1, "/w/x")) ==
-          "22:13:20.123  FileChmod       touch[1234]        /w/x  0644  EPERM\n");
+          "22:13:20.123  FileChmod       touch[1234]        /w/x  EPERM\n");
+    for (const auto& [ns, shown] :
+         {std::pair{870U, "870 ns"}, {12'500U, "12.5 us"}, {3'021'000'000U, "3.021 s"}}) {
+        Record open = by_touch(VX_OP_FILE_OPEN);
+        open->duration_ns = ns;
+        CHECK(text_of(open.view(1, "/w/x")) ==
+              "22:13:20.123  FileOpen        touch[1234]        /w/x  " + std::string(shown) +
+                  "\n");
+    }
 }
 
 TEST_CASE("text: an object without a path is shown by what is known of it") {
