@@ -64,6 +64,14 @@ Result<std::vector<std::uint64_t>> list_segments(int directory) {
     return found;
 }
 
+bool is_being_written(int directory) {
+    const UniqueFd lock(::openat(directory, kLockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    struct flock whole {};
+    whole.l_type = F_RDLCK;
+    whole.l_whence = SEEK_SET;
+    return lock && ::fcntl(lock.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq) {
     const std::string name = segment_name(first_seq);
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -113,7 +121,7 @@ bool SegmentReader::fill() {
     return buffer_len_ > before;
 }
 
-const EntryHeader* SegmentReader::peek() {
+const EntryHeader* SegmentReader::any_entry() {
     status_ = {};
     const EntryHeader* entry = codec_.entry_at(buffered());
     if (entry == nullptr) {
@@ -124,7 +132,43 @@ const EntryHeader* SegmentReader::peek() {
     return entry;
 }
 
+const EntryHeader* SegmentReader::peek() {
+    const EntryHeader* entry = any_entry();
+    for (; entry != nullptr && is(*entry, EntryKind::limit); entry = any_entry()) {
+        const LimitBody& limit = decode_limit(*entry);
+        limit_ = limit.closed != 0 ? limit.limit : std::max(limit_, limit.limit);
+        advance(*entry);
+    }
+    if (entry != nullptr && is(*entry, EntryKind::seal)) {
+        seal_ = decode_seal(*entry);
+        return nullptr;
+    }
+    return entry;
+}
+
+std::uint64_t SegmentReader::torn_bytes() const {
+    constexpr std::size_t kWords = 8'192;
+    std::vector<std::uint64_t> words(kWords);
+    std::uint64_t end = position_;
+    for (std::uint64_t at = position_;; at += kWords * sizeof(std::uint64_t)) {
+        const ssize_t n = pread_all(fd_.get(), words.data(), kWords * sizeof(std::uint64_t), at);
+        if (n <= 0) {
+            return end - position_;
+        }
+        const auto* bytes = reinterpret_cast<const unsigned char*>(words.data());
+        for (auto i = static_cast<std::size_t>(n); i > 0; --i) {
+            if (bytes[i - 1] != 0) {
+                end = at + i;
+                break;
+            }
+        }
+    }
+}
+
 bool SegmentReader::resync(std::uint64_t from) {
+    if (seal_) {
+        return false;
+    }
     const std::uint64_t start = position_;
     const std::uint64_t end = size();
     for (position_ += 8; position_ + sizeof(EntryHeader) <= end; position_ += 8) {
@@ -134,7 +178,7 @@ bool SegmentReader::resync(std::uint64_t from) {
             bytes = buffered();
         }
         const EntryHeader* entry = codec_.entry_at(bytes);
-        if (entry != nullptr && entry->seq >= from) {
+        if (entry != nullptr && (entry->seq >= from || is(*entry, EntryKind::seal))) {
             // Entries are written in order, so the one at the start is whole by now, if it only was
             // being written when it was looked at. What is in the buffer of it may be old.
             const std::uint64_t found = std::exchange(position_, start);
