@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal's bytes. docs/events.md has a worked example.
+// The journal's bytes. docs/journal_format.md has a worked example.
 //
 // A journal is a directory of segments; a segment's file is named for the number of its first
 // entry, 20 decimal digits + ".vxj". A segment is a SegmentHeader, then entries, each a multiple of

@@ -427,7 +427,7 @@ void Pipeline::get_stuck(const Status& status) {
 
 void Pipeline::get_unstuck() {
     if (!stuck_reason_.empty()) {
-        spdlog::info("the event store can be written again");
+        spdlog::info("the journal can be written again");
         stuck_reason_.clear();
     }
 }

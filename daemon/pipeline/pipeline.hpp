@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pipeline: from the rings to the event store, on one thread, in one direction.
+// Pipeline: from the rings to the journal, on one thread, in one direction.
 //
 //   ring -> directory map, path -> translate -> store -> pushback, subscribers
 //
