@@ -336,8 +336,8 @@ void SegmentStore::made_durable(const Point& to) {
 
 void SegmentStore::progress() {
     buffer_.drop(kept().pos);
-    answer({}, durable_.seq);
-    if (!waiters_.empty() && written_.seq >= waiters_.front().seq) {
+    answer({}, durable_.pos);
+    if (!waiters_.empty() && written_.pos >= waiters_.front().pos) {
         want_sync_ = true;
     }
     start().ignore();  // health_ keeps it, and flush() says it
@@ -348,19 +348,19 @@ void SegmentStore::progress() {
 
 void SegmentStore::sync(Done done) {
     Status status = flush();
-    if (!status || durable_.seq == end_.seq) {
+    if (!status || durable_.pos == end_.pos) {
         done(status);
         return;
     }
-    waiters_.push_back({.seq = end_.seq, .done = std::move(done)});
-    if (written_.seq == end_.seq) {
+    waiters_.push_back({.pos = end_.pos, .done = std::move(done)});
+    if (written_.pos == end_.pos) {
         hurry();
     }
 }
 
 void SegmentStore::answer(const Status& status, std::uint64_t up_to) {
     std::vector<Done> ready;
-    while (!waiters_.empty() && waiters_.front().seq <= up_to) {
+    while (!waiters_.empty() && waiters_.front().pos <= up_to) {
         ready.push_back(std::move(waiters_.front().done));
         waiters_.pop_front();
     }

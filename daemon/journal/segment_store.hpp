@@ -176,7 +176,7 @@ class SegmentStore final : public Store {
     bool given_up_ = false;   // a segment was, and nothing has become durable since
     Status health_;
     struct Waiter {
-        std::uint64_t seq;
+        std::uint64_t pos;
         Done done;
     };
     std::deque<Waiter> waiters_;
