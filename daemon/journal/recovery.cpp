@@ -87,8 +87,8 @@ class Copy {
         add(&header_, sizeof(header_));
         Status status = copy_entries();
         if (status) {
-            std::byte* at = more(kLimitBytes);
-            codec_.encode(LimitBody{.limit = std::max(reader_.limit(), header_.limit), .closed = 0}, expected_, at);
+            const std::uint64_t limit = std::max(reader_.limit(), header_.limit);
+            codec_.encode(LimitBody{.limit = limit, .closed = 0}, expected_, more(kLimitBytes));
             status = write();
         }
         if (status) {

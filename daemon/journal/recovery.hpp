@@ -31,13 +31,14 @@ struct LastSegment {
 // Takes away what a daemon that was killed left half-made, and entries that a later segment has
 // too; puts a gap where the last segment has bytes in its middle that are no entry. A last segment
 // of another boot that has no number (at most gaps of none) becomes one of this boot, because a new
-// one would have its name. `real_ns`: now. Nothing: the directory holds no journal. EBADMSG, ENOTSUP: the last segment cannot be read,
-// the message says why; errors of the disk.
+// one would have its name. `real_ns`: now. Nothing: the directory holds no journal.
+//   EBADMSG, ENOTSUP   the last segment cannot be read: the message says why
 Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id,
                                            std::uint64_t real_ns);
 
-// A file that says, until the next boot: a sync failed, so the kernel may hold for clean what is not
-// on the disk, and a sync that succeeds says nothing of it. Then the last segment is written anew.
+// A file that says, until the next boot: a sync failed, so the kernel may hold for clean what is
+// not on the disk, and a sync that succeeds says nothing of it. Then the last segment is written
+// anew.
 inline constexpr const char* kSuspect = "suspect";
 
 // The name that a segment has while it is made.

@@ -97,7 +97,21 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
 
 std::uint64_t SegmentReader::size() const {
     struct stat st {};
-    return ::fstat(fd_.get(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+    if (::fstat(fd_.get(), &st) != 0) {
+        return 0;
+    }
+    off_t end = static_cast<off_t>(position_);
+    for (off_t at = end; at < st.st_size; at = end) {
+        at = ::lseek(fd_.get(), at, SEEK_DATA);
+        if (at < 0) {
+            return static_cast<std::uint64_t>(errno == ENXIO ? end : st.st_size);
+        }
+        end = ::lseek(fd_.get(), at, SEEK_HOLE);
+        if (end < 0) {
+            return static_cast<std::uint64_t>(st.st_size);
+        }
+    }
+    return static_cast<std::uint64_t>(end);
 }
 
 std::span<const std::byte> SegmentReader::buffered() const {
@@ -149,20 +163,21 @@ const EntryHeader* SegmentReader::peek() {
 std::uint64_t SegmentReader::torn_bytes() const {
     constexpr std::size_t kWords = 8'192;
     std::vector<std::uint64_t> words(kWords);
+    const std::uint64_t size = this->size();
     std::uint64_t end = position_;
-    for (std::uint64_t at = position_;; at += kWords * sizeof(std::uint64_t)) {
+    for (std::uint64_t at = position_; at < size;) {
+        words.assign(kWords, 0);
         const ssize_t n = pread_all(fd_.get(), words.data(), kWords * sizeof(std::uint64_t), at);
         if (n <= 0) {
-            return end - position_;
+            break;
         }
-        const auto* bytes = reinterpret_cast<const unsigned char*>(words.data());
-        for (auto i = static_cast<std::size_t>(n); i > 0; --i) {
-            if (bytes[i - 1] != 0) {
-                end = at + i;
-                break;
-            }
-        }
+        const auto last = std::find_if(words.rbegin(), words.rend(),
+                                       [](std::uint64_t word) { return word != 0; });
+        const auto used = static_cast<std::uint64_t>(words.rend() - last);
+        end = used != 0 ? at + used * sizeof(std::uint64_t) : end;
+        at += static_cast<std::uint64_t>(n);
     }
+    return std::min(end, size) - std::min(position_, size);
 }
 
 bool SegmentReader::resync(std::uint64_t from) {

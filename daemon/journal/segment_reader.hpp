@@ -41,8 +41,8 @@ class SegmentReader {
 
     // There is no whole entry at the position: looks for the next one behind it whose number is at
     // least `from`, and moves there; or stays where it is when the one here has become whole in the
-    // meantime. False: there is none, and the position is what it was. Only for a segment that is not
-    // written any more: what is missing in one that is may yet come.
+    // meantime. False: there is none, and the position is what it was. Only for a segment that is
+    // not written any more: what is missing in one that is may yet come.
     bool resync(std::uint64_t from);
 
     // The seal, when the position has come to it: nothing comes behind it.
@@ -53,7 +53,8 @@ class SegmentReader {
     [[nodiscard]] std::uint64_t torn_bytes() const;
 
     [[nodiscard]] std::uint64_t position() const { return position_; }
-    // Bytes of the file now; 0 when it cannot be asked.
+    // Bytes of the file now, without room behind its data that was never written to; 0 when it
+    // cannot be asked.
     [[nodiscard]] std::uint64_t size() const;
     // Why the last peek() could not read; ok when it is only that nothing is there.
     [[nodiscard]] const Status& status() const { return status_; }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kWritesMax = 2;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20U;  // begun without waiting for a flush
-constexpr std::uint64_t kSegmentMin = std::uint64_t{1} << 20U;  // when the disk is nearly full
+constexpr std::uint64_t kSegmentMin = std::uint64_t{64} << 10U;  // when the disk is nearly full
 
 }  // namespace
 
@@ -33,7 +33,8 @@ Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const StoreConfig& conf
     }
     std::unique_ptr<SegmentStore> store(
         new SegmentStore(config, disk, clock, std::move(*buffer)));
-    Result<std::optional<LastSegment>> last = recover(disk, config.boot_id, store->clock_->real_ns());
+    Result<std::optional<LastSegment>> last =
+        recover(disk, config.boot_id, store->clock_->real_ns());
     Status opened = last.status();
     if (opened) {
         opened = last->has_value() ? store->go_on(std::move(**last)) : store->begin();
@@ -87,7 +88,7 @@ Status SegmentStore::continue_segment(LastSegment& last) {
                        .entries = last.entries,
                        .hash = std::move(last.hash)};
     const int file = segment_.fd.get();
-    Status status = disk_.truncate(file, last.end);
+    Status status = last.torn != 0 ? disk_.truncate(file, last.end) : Status();
     if (status) {
         status = make_room(file, segment_.capacity);
     }
@@ -455,8 +456,8 @@ Result<SegmentStore::Segment> SegmentStore::make_segment() {
     }
     durable_limit_ = std::max(durable_limit_, made.first_seq + kLimitStep);
     limit_ = std::max(limit_, durable_limit_);
-    const SegmentHeader header =
-        make_segment_header(id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
+    const SegmentHeader header = make_segment_header(
+        id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
     Status status = disk_.write(made.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
     if (status) {
         status = disk_.sync(made.fd.get());

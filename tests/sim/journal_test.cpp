@@ -227,12 +227,13 @@ class Simulation {
                              std::to_string(acknowledged_) + " was acknowledged";
         }
         appended_.erase(appended_.lower_bound(expected), appended_.end());
-        if (store_->next_seq() > expected) {  // the gap of an unclean end, which is yet to be written
+        if (store_->next_seq() > expected) {  // the gap of an unclean end, not yet written
             gaps_[store_->next_seq() - 1] = expected;
         }
     }
 
-    // A gap that was not appended as one is over what was not acknowledged; from here on it is known.
+    // A gap that was not appended as one is over what was not acknowledged; from here on it is
+    // known.
     void check_gap(const Gap& gap) {
         ++gaps;
         const auto known = gaps_.find(gap.to);

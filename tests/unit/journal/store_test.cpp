@@ -334,7 +334,7 @@ TEST_CASE("store: wherever the last write was torn, opening cuts to the last who
     spdlog::set_level(level);
 }
 
-TEST_CASE("store: after a power cut no number is given out twice, and a gap says which are passed") {
+TEST_CASE("store: after a power cut no number is given out twice; a gap says which are passed") {
     const TempDirectory dir;
     SimulatedDisk disk(dir.path(), 1);
     auto store = *SegmentStore::open({}, disk);
