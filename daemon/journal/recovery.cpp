@@ -196,10 +196,60 @@ Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
     return hashed ? Result<LastSegment>(std::move(last)) : hashed;
 }
 
+// Behind the last entry; a seal goes.
+Status add_unclean_gap(Disk& disk, const LastSegment& last, const Clock& clock) {
+    Gap gap;
+    gap.from = last.next_seq;
+    gap.to = last.limit - 1;
+    gap.mono_ns = clock.mono_ns();
+    gap.real_ns = clock.real_ns();
+    gap.reason = GapReason::unclean;
+    gap.scope = "the machine stopped; at most so many";
+    std::vector<std::byte> bytes(EntryCodec::size_of(gap));
+    EntryCodec({last.header.journal}).encode(gap, bytes.data());
+    const Result<UniqueFd> fd = disk.open(segment_name(last.header.first_seq));
+    if (!fd) {
+        return fd.status();
+    }
+    Status status = disk.truncate(fd->get(), last.end);
+    if (status) {
+        status = disk.write(fd->get(), bytes, last.end);
+    }
+    return status ? disk.sync(fd->get()) : status;
+}
+
+// The last segment, when what has to be done about it has been done.
+Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const BootId& boot_id,
+                                 const Clock& clock) {
+    Result<LastSegment> last = read_last(disk.directory(), first_seq);
+    if (last && (last->damaged || is_suspect(disk))) {
+        spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
+                     segment_name(first_seq));
+        if (Status status = write_anew(disk, last->header); !status) {
+            return status;
+        }
+        disk.remove(kSuspect).ignore();  // there seldom is one
+        last = read_last(disk.directory(), first_seq);
+    }
+    const bool of_this_boot = boot_id != BootId{} && last && last->header.boot_id == boot_id;
+    if (last && !of_this_boot && last->limit > last->next_seq) {
+        if (Status status = add_unclean_gap(disk, *last, clock); !status) {
+            return status;
+        }
+        last = read_last(disk.directory(), first_seq);
+    }
+    if (last && last->header.boot_id != boot_id && last->next_seq == first_seq) {
+        const Status status = write_anew(
+            disk, make_segment_header({last->header.journal}, boot_id, first_seq, clock.real_ns(),
+                                      last->next_seq + kLimitStep));
+        last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    return last;
+}
+
 }  // namespace
 
-Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id,
-                                           std::uint64_t real_ns) {
+Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock) {
     disk.remove(kNewSegment).ignore();  // there seldom is one
     // A daemon that was killed may have named a segment, and not made that durable.
     if (Status status = disk.sync_directory(); !status) {
@@ -222,33 +272,10 @@ Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id,
             return cut;
         }
     }
-    Result<LastSegment> last = read_last(disk.directory(), segments->back());
+    Result<LastSegment> last = recover_last(disk, segments->back(), boot_id, clock);
     if (!last) {
         return last.status();
     }
-    if (last->damaged) {
-        spdlog::warn("journal: segment {} has bytes in its middle that are no entry: a gap says "
-                     "what is missing",
-                     segment_name(segments->back()));
-    }
-    const bool of_this_boot = boot_id != BootId{} && last->header.boot_id == boot_id;
-    const std::uint64_t limit = last->limit;
-    const bool renewed = !of_this_boot && last->next_seq == last->header.first_seq;
-    if (last->damaged || renewed || is_suspect(disk)) {
-        const SegmentHeader header =
-            renewed ? make_segment_header({last->header.journal}, boot_id, last->header.first_seq,
-                                          real_ns, last->next_seq + kLimitStep)
-                    : last->header;
-        if (Status status = write_anew(disk, header); !status) {
-            return status;
-        }
-        disk.remove(kSuspect).ignore();  // there seldom is one
-        last = read_last(disk.directory(), segments->back());
-        if (!last) {
-            return last.status();
-        }
-    }
-    last->go_on_at = of_this_boot ? last->next_seq : limit;
     last->segments = segments->size();
     return std::optional(std::move(*last));
 }

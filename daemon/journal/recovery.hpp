@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "journal/disk.hpp"
 #include "journal/format.hpp"
 #include "journal/running_hash.hpp"
@@ -16,9 +17,6 @@ struct LastSegment {
     SegmentHeader header{};
     std::uint64_t next_seq = 0;  // behind its last whole entry
     std::uint64_t limit = 0;     // numbers from here on have not been given out
-    // The number that may be given out next: those before it may have been, and are gone, when the
-    // machine has stopped since.
-    std::uint64_t go_on_at = 0;
     std::uint64_t end = 0;       // bytes, behind its last whole entry
     std::uint64_t torn = 0;      // bytes behind it that are no entry
     bool damaged = false;        // has bytes in its middle that are no entry
@@ -28,13 +26,17 @@ struct LastSegment {
     RunningHash hash;  // of its bytes up to `end`
 };
 
-// Takes away what a daemon that was killed left half-made, and entries that a later segment has
-// too; puts a gap where the last segment has bytes in its middle that are no entry. A last segment
-// of another boot that has no number (at most gaps of none) becomes one of this boot, because a new
-// one would have its name. `real_ns`: now. Nothing: the directory holds no journal.
+// Makes a journal ready to be gone on with:
+// - takes away what a daemon that was killed left half-made, and entries that a later segment has
+//   too;
+// - puts a gap where the last segment has bytes in its middle that are no entry;
+// - when the machine has stopped since, and not in good order, adds a gap for the numbers that may
+//   have been given out and are gone;
+// - makes a last segment of another boot that has no number (at most gaps of none) one of this boot,
+//   because a new one would have its name.
+// Nothing: the directory holds no journal.
 //   EBADMSG, ENOTSUP   the last segment cannot be read: the message says why
-Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id,
-                                           std::uint64_t real_ns);
+Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock);
 
 // A file that says, until the next boot: a sync failed, so the kernel may hold for clean what is
 // not on the disk, and a sync that succeeds says nothing of it. Then the last segment is written

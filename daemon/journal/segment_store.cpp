@@ -33,8 +33,7 @@ Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const StoreConfig& conf
     }
     std::unique_ptr<SegmentStore> store(
         new SegmentStore(config, disk, clock, std::move(*buffer)));
-    Result<std::optional<LastSegment>> last =
-        recover(disk, config.boot_id, store->clock_->real_ns());
+    Result<std::optional<LastSegment>> last = recover(disk, config.boot_id, *store->clock_);
     Status opened = last.status();
     if (opened) {
         opened = last->has_value() ? store->go_on(std::move(**last)) : store->begin();
@@ -65,14 +64,8 @@ Status SegmentStore::go_on(LastSegment last) {
     }
     // Times of another boot do not compare with those of this one.
     const bool usable = last.header.boot_id == config_.boot_id && !last.sealed;
-    Status status = usable ? continue_segment(last) : end_segment(last);
-    if (status && !usable) {
-        status = next_segment();
-    }
-    if (status && last.go_on_at > next_seq()) {
-        append_unclean_gap(last.go_on_at - 1);
-    }
-    return status;
+    const Status status = usable ? continue_segment(last) : end_segment(last);
+    return status && !usable ? next_segment() : status;
 }
 
 Status SegmentStore::continue_segment(LastSegment& last) {
@@ -103,17 +96,6 @@ Status SegmentStore::end_segment(const LastSegment& last) {
     }
     const Status cut = last.sealed ? Status() : disk_.truncate(fd->get(), last.end);
     return cut ? disk_.sync(fd->get()) : cut;
-}
-
-void SegmentStore::append_unclean_gap(std::uint64_t to) {
-    Gap gap;
-    gap.from = next_seq();
-    gap.to = to;
-    gap.mono_ns = clock_->mono_ns();
-    gap.real_ns = clock_->real_ns();
-    gap.reason = GapReason::unclean;
-    gap.scope = "the machine stopped; at most so many";
-    append(gap).ignore();  // the buffer is empty and the number the next
 }
 
 // ---- appending

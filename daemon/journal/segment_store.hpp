@@ -46,8 +46,8 @@ struct StoreConfig {
 class SegmentStore final : public Store {
   public:
     // Opens the journal in the disk's directory, which the caller has locked, or begins a new one.
-    // What is behind the last whole entry is cut off, with a warning in the log; after a stop of
-    // the machine a gap is appended for the numbers that may be gone.
+    // What is behind the last whole entry is cut off, with a warning in the log; see recover() for
+    // the rest.
     //   EBADMSG, ENOTSUP   its last segment cannot be read: the message says why
     // `disk` and `clock` outlive the store; a clock of nullptr is the system's. The store outlives
     // what it has started on the disk.
@@ -112,7 +112,6 @@ class SegmentStore final : public Store {
     Status go_on(LastSegment last);
     Status continue_segment(LastSegment& last);
     Status end_segment(const LastSegment& last);
-    void append_unclean_gap(std::uint64_t to);
 
     Result<std::byte*> reserve(std::uint64_t seq, std::uint64_t last_seq, std::size_t bytes);
     void accept(std::uint64_t last_seq, std::size_t bytes);
