@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "base/file.hpp"
+
 namespace vexfs::journal {
 
 namespace {
@@ -57,18 +59,7 @@ Status DirectoryDisk::sync_directory() {
 }
 
 Status DirectoryDisk::write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return Status::from_errno(errno, "write journal");
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
-    }
-    return {};
+    return write_at(fd, bytes, offset, "write journal");
 }
 
 Status DirectoryDisk::sync(int fd) {

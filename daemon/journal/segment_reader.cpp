@@ -10,32 +10,14 @@
 #include <memory>
 #include <utility>
 
+#include "base/file.hpp"
+
 namespace vexfs::journal {
 
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
 static_assert(kBufferBytes >= kEntryMax);
-
-// Bytes read, 0 at the end, or a negative errno.
-ssize_t pread_all(int fd, void* out, std::size_t len, std::uint64_t offset) {
-    std::size_t done = 0;
-    while (done < len) {
-        const ssize_t n = ::pread(fd, static_cast<char*>(out) + done, len - done,
-                                  static_cast<off_t>(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -errno;
-        }
-        if (n == 0) {
-            break;
-        }
-        done += static_cast<std::size_t>(n);
-    }
-    return static_cast<ssize_t>(done);
-}
 
 }  // namespace
 
@@ -79,11 +61,12 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
         return Status::from_errno(errno, "open segment " + name);
     }
     SegmentHeader header{};
-    const ssize_t n = pread_all(fd.get(), &header, sizeof(header), 0);
-    if (n < 0) {
-        return Status::from_errno(static_cast<int>(n), "read segment " + name);
+    const Result<std::size_t> n =
+        read_at(fd.get(), std::as_writable_bytes(std::span(&header, 1)), 0, "read journal");
+    if (!n) {
+        return n.status().with_context("segment " + name);
     }
-    if (n < static_cast<ssize_t>(sizeof(header))) {
+    if (*n < sizeof(header)) {
         return Status::error(EBADMSG, "segment " + name + ": shorter than its header");
     }
     if (Status status = check_segment_header(header); !status) {
@@ -126,11 +109,12 @@ std::span<const std::byte> SegmentReader::buffered() const {
 bool SegmentReader::fill() {
     const std::size_t before = buffered().size();
     buffer_.resize(kBufferBytes / sizeof(std::uint64_t));
-    const ssize_t n = pread_all(fd_.get(), buffer_.data(), kBufferBytes, position_);
+    const Result<std::size_t> n = read_at(fd_.get(), std::as_writable_bytes(std::span(buffer_)),
+                                          position_, "read journal");
     buffer_at_ = position_;
-    buffer_len_ = n > 0 ? static_cast<std::size_t>(n) : 0;
-    if (n < 0) {
-        status_ = Status::from_errno(static_cast<int>(n), "read journal");
+    buffer_len_ = n ? *n : 0;
+    if (!n) {
+        status_ = n.status();
     }
     return buffer_len_ > before;
 }
@@ -167,15 +151,16 @@ std::uint64_t SegmentReader::torn_bytes() const {
     std::uint64_t end = position_;
     for (std::uint64_t at = position_; at < size;) {
         words.assign(kWords, 0);
-        const ssize_t n = pread_all(fd_.get(), words.data(), kWords * sizeof(std::uint64_t), at);
-        if (n <= 0) {
+        const Result<std::size_t> n = read_at(
+            fd_.get(), std::as_writable_bytes(std::span(words)), at, "read journal");
+        if (!n || *n == 0) {
             break;
         }
         const auto last = std::find_if(words.rbegin(), words.rend(),
                                        [](std::uint64_t word) { return word != 0; });
         const auto used = static_cast<std::uint64_t>(words.rend() - last);
         end = used != 0 ? at + used * sizeof(std::uint64_t) : end;
-        at += static_cast<std::uint64_t>(n);
+        at += *n;
     }
     return std::min(end, size) - std::min(position_, size);
 }

@@ -9,6 +9,7 @@
 
 #include "journal/directory.hpp"
 #include "journal/segment_store.hpp"
+#include "journal/verify.hpp"
 #include "support/catch.hpp"
 
 namespace vexfs::test {
@@ -108,5 +109,18 @@ class TestJournal {
   public:
     std::unique_ptr<journal::SegmentStore> store;
 };
+
+// Where an event begins in its file.
+inline std::uint64_t offset_of(const std::string& directory, std::uint64_t seq) {
+    std::uint64_t found = 0;
+    const Status read = journal::for_each_entry(
+        directory,
+        [&](const journal::EntryHeader& entry, const std::string&, std::uint64_t offset) {
+            found = offset;
+            return entry.seq != seq;
+        });
+    REQUIRE(read.ok());
+    return found;
+}
 
 }  // namespace vexfs::test

@@ -18,6 +18,7 @@
 #include "support/temp_directory.hpp"
 
 using namespace vexfs;  // NOLINT: a test
+using test::offset_of;
 using test::Record;
 using test::TempDirectory;
 using test::TestJournal;
@@ -45,19 +46,6 @@ void write_journal(const std::string& path, int writes, unsigned each,
         put(*store, each);
     }
     REQUIRE(store->close().ok());
-}
-
-// Where an event begins in its file.
-std::uint64_t offset_of(const std::string& directory, std::uint64_t seq) {
-    std::uint64_t found = 0;
-    const Status read = journal::for_each_entry(
-        directory,
-        [&](const journal::EntryHeader& entry, const std::string&, std::uint64_t offset) {
-            found = offset;
-            return entry.seq != seq;
-        });
-    REQUIRE(read.ok());
-    return found;
 }
 
 Reader open_reader(const std::string& path) {

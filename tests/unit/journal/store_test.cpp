@@ -20,6 +20,7 @@ using namespace vexfs;  // NOLINT: a test
 using journal::Durability;
 using journal::SegmentStore;
 using journal::StoreConfig;
+using test::offset_of;
 using test::Record;
 using test::SimulatedDisk;
 using test::TempDirectory;
@@ -60,16 +61,6 @@ journal::VerifyReport verify(const std::string& path) {
 
 std::string segment(const std::string& path, std::uint64_t first_seq = 1) {
     return path + "/" + journal::segment_name(first_seq);
-}
-
-std::uint64_t offset_of(const std::string& directory, std::uint64_t seq) {
-    std::uint64_t found = 0;
-    REQUIRE(journal::for_each_entry(directory, [&](const journal::EntryHeader& entry,
-                                                   const std::string&, std::uint64_t offset) {
-                found = offset;
-                return entry.seq != seq;
-            }).ok());
-    return found;
 }
 
 Gap gap_of(std::uint64_t from, std::uint64_t to, GapReason reason = GapReason::ring_full) {
