@@ -32,8 +32,8 @@ struct LastSegment {
 // - puts a gap where the last segment has bytes in its middle that are no entry;
 // - when the machine has stopped since, and not in good order, adds a gap for the numbers that may
 //   have been given out and are gone;
-// - makes a last segment of another boot that has no number (at most gaps of none) one of this boot,
-//   because a new one would have its name.
+// - makes a last segment of another boot that has no number (at most gaps of none) one of this
+//   boot, because a new one would have its name.
 // Nothing: the directory holds no journal.
 //   EBADMSG, ENOTSUP   the last segment cannot be read: the message says why
 Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock);

@@ -462,15 +462,15 @@ Status Daemon::drain() {
             return status;
         }
     }
-    if (pipeline_->stuck() || pipeline_->broken()) {
-        const std::string why =
-            pipeline_->stuck() ? pipeline_->stuck_reason() : "the ring is broken";
-        return Status::error(
-            EIO, fmt::format("{} events could not be stored: {}", pipeline_->abandon(), why));
-    }
-    if (!**synced) {
-        return (*synced)->with_context(fmt::format(
-            "events behind number {} could not be made durable", store_->durable_seq()));
+    const Status why = pipeline_->broken()  ? Status::error(EIO, "the ring is broken")
+                       : pipeline_->stuck() ? Status::error(EIO, pipeline_->stuck_reason())
+                                            : **synced;
+    if (!why) {
+        const std::uint64_t lost = pipeline_->abandon();
+        return why.with_context(
+            lost != 0 ? fmt::format("{} events could not be stored", lost)
+                      : fmt::format("events behind number {} could not be made durable",
+                                    store_->durable_seq()));
     }
     return store_->close();
 }
