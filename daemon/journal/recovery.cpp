@@ -222,21 +222,22 @@ Status add_unclean_gap(Disk& disk, const LastSegment& last, const Clock& clock) 
 Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const BootId& boot_id,
                                  const Clock& clock) {
     Result<LastSegment> last = read_last(disk.directory(), first_seq);
-    if (last && (last->damaged || is_suspect(disk))) {
+    const bool suspect = is_suspect(disk);
+    if (last && (last->damaged || suspect)) {
         spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
                      segment_name(first_seq));
-        if (Status status = write_anew(disk, last->header); !status) {
-            return status;
-        }
-        disk.remove(kSuspect).ignore();  // there seldom is one
-        last = read_last(disk.directory(), first_seq);
+        const Status status = write_anew(disk, last->header);
+        last = status ? read_last(disk.directory(), first_seq) : status;
     }
-    const bool of_this_boot = boot_id != BootId{} && last && last->header.boot_id == boot_id;
-    if (last && !of_this_boot && last->limit > last->next_seq) {
-        if (Status status = add_unclean_gap(disk, *last, clock); !status) {
-            return status;
-        }
-        last = read_last(disk.directory(), first_seq);
+    // When a sync has failed, what readers saw of a segment that was given up may not be here.
+    const bool all_here =
+        !suspect && boot_id != BootId{} && last && last->header.boot_id == boot_id;
+    if (last && !all_here && last->limit > last->next_seq) {
+        const Status status = add_unclean_gap(disk, *last, clock);
+        last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    if (last && suspect) {
+        disk.remove(kSuspect).ignore();  // one too many costs only time
     }
     if (last && last->header.boot_id != boot_id && last->next_seq == first_seq) {
         const Status status = write_anew(

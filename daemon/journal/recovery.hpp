@@ -30,8 +30,8 @@ struct LastSegment {
 // - takes away what a daemon that was killed left half-made, and entries that a later segment has
 //   too;
 // - puts a gap where the last segment has bytes in its middle that are no entry;
-// - when the machine has stopped since, and not in good order, adds a gap for the numbers that may
-//   have been given out and are gone;
+// - when the machine has stopped since, and not in good order, or a sync has failed, adds a gap for
+//   the numbers that may have been given out and are gone;
 // - makes a last segment of another boot that has no number (at most gaps of none) one of this
 //   boot, because a new one would have its name.
 // Nothing: the directory holds no journal.

@@ -308,8 +308,10 @@ void SegmentStore::on_synced(Point to, int result) {
 
 void SegmentStore::made_durable(const Point& to) {
     durable_ = to;
-    if (std::exchange(given_up_, false)) {
-        disk_.remove(kSuspect).ignore();  // an unneeded one does no harm
+    given_up_ = false;
+    if (suspect_until_ != 0 && to.seq >= suspect_until_) {
+        disk_.remove(kSuspect).ignore();  // one too many costs only time
+        suspect_until_ = 0;
     }
     while (!limits_.empty() && limits_.front().at.pos <= to.pos) {
         durable_limit_ = std::max(durable_limit_, limits_.front().limit);
@@ -383,6 +385,7 @@ void SegmentStore::fail(const Status& status) {
 void SegmentStore::give_up_segment() {
     failing_ = false;
     segment_.ended = true;
+    suspect_until_ = std::max<std::uint64_t>(written_seq_, 1);
     started_ = written_ = kept();
     writes_popped_ += writes_.size();
     writes_.clear();

@@ -173,6 +173,7 @@ class SegmentStore final : public Store {
     bool want_sync_ = false;
     bool failing_ = false;    // something failed, and not everything under way has ended
     bool given_up_ = false;   // a segment was, and nothing has become durable since
+    std::uint64_t suspect_until_ = 0;  // the last number that was in it; 0: all is durable again
     Status health_;
     struct Waiter {
         std::uint64_t pos;
