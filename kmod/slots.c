@@ -13,6 +13,7 @@ int vx_slots_start(struct vx_slots *t)
 
 	if (!table)
 		return -ENOMEM;
+	/* Release: pairs with the address dependency in bucket(); the slots are empty. */
 	smp_store_release(&t->table, table);
 	return 0;
 }
@@ -69,5 +70,6 @@ void *vx_slots_take(struct vx_slots *t)
 
 void vx_slots_give(void *slot)
 {
+	/* Release: pairs with cmpxchg() in vx_slots_take(); nothing more is done with the slot. */
 	smp_store_release(&((struct vx_slot_head *)slot)->task, NULL);
 }
