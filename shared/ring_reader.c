@@ -377,55 +377,69 @@ enum vx_item_kind vx_reader_next(struct vx_reader *rd, struct vx_item *item)
 	return step(rd, item);
 }
 
-void vx_reader_positions(const struct vx_reader *rd, __u64 *pos)
+void vx_reader_where(const struct vx_reader *rd, __u64 *at)
+{
+	const __u32 subs = rd->n * VX_CLASSES;
+	__u32 i;
+
+	for (i = 0; i < subs; i++) {
+		at[i] = rd->subs[i].pos;
+		at[subs + i] = rd->subs[i].next_count;
+	}
+	at[2 * subs] = rd->next_ticket;
+}
+
+static void release_sub(struct vx_reader *rd, __u32 sub, __u64 pos)
+{
+	__u64 *tail = &rd->slots[sub / VX_CLASSES].tail[sub % VX_CLASSES];
+
+	/* Release: pairs with the producer's acquire of tail; all reads of the records are done. */
+	if (vx_load(tail) != pos)
+		vx_store_release(tail, pos);
+}
+
+void vx_reader_release_to(struct vx_reader *rd, const __u64 *at)
 {
 	__u32 i;
 
 	for (i = 0; i < rd->n * VX_CLASSES; i++)
-		pos[i] = rd->subs[i].pos;
+		release_sub(rd, i, at[i]);
 }
 
-void vx_reader_release_to(struct vx_reader *rd, const __u64 *pos)
+void vx_reader_note(struct vx_reader *rd, const __u64 *at, __u64 next_seq, __u64 missed)
 {
+	const __u32 subs = rd->n * VX_CLASSES;
 	__u32 i;
 
-	for (i = 0; i < rd->n * VX_CLASSES; i++) {
-		__u64 *tail = &rd->slots[i / VX_CLASSES].tail[i % VX_CLASSES];
-
-		/*
-		 * Release: pairs with the producer's acquire of tail; all reads of the records are
-		 * done.
-		 */
-		if (vx_load(tail) != pos[i])
-			vx_store_release(tail, pos[i]);
-	}
+	for (i = 0; i < subs; i++)
+		vx_store(&rd->slots[i / VX_CLASSES].next_count[i % VX_CLASSES], at[subs + i]);
+	vx_store(&rd->consumer->next_ticket, at[2 * subs]);
+	vx_store(&rd->consumer->missed, missed);
+	/*
+	 * Last: who finds it looks for what was read behind it, and would not find what is before.
+	 */
+	vx_store_release(&rd->consumer->next_seq, next_seq);
 }
 
 void vx_reader_release(struct vx_reader *rd)
 {
 	__u32 i;
 
-	for (i = 0; i < rd->n * VX_CLASSES; i++) {
-		__u64 *tail = &rd->slots[i / VX_CLASSES].tail[i % VX_CLASSES];
-
-		if (vx_load(tail) != rd->subs[i].pos)
-			vx_store_release(tail, rd->subs[i].pos);
-	}
+	for (i = 0; i < rd->n * VX_CLASSES; i++)
+		release_sub(rd, i, rd->subs[i].pos);
 }
 
-void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed)
+int vx_reader_crowded(const struct vx_reader *rd)
 {
 	__u32 i;
 
-	for (i = 0; i < rd->n * VX_CLASSES; i++)
-		vx_store(&rd->slots[i / VX_CLASSES].next_count[i % VX_CLASSES],
-			 rd->subs[i].next_count);
-	vx_store(&rd->consumer->next_ticket, rd->next_ticket);
-	vx_store(&rd->consumer->missed, missed);
-	/*
-	 * Last: who finds it looks for what was read behind it, and would not find what is before.
-	 */
-	vx_store_release(&rd->consumer->next_seq, next_seq);
+	for (i = 0; i < rd->n * VX_CLASSES; i++) {
+		const struct vx_reader_sub *s = &rd->subs[i];
+
+		if (s->pos - vx_load(&rd->slots[i / VX_CLASSES].tail[i % VX_CLASSES]) > s->mask / 4)
+			return 1;
+	}
+	return 0;
 }
 
 /* Moves behind the attempts that were read before, and where their directories are. */

@@ -107,14 +107,6 @@ int vx_reader_init(struct vx_reader *rd, const void *ring, __u64 ring_bytes, voi
 		   void *scratch, __u64 first_seq);
 
 /*
- * Notes in the consumer mapping how far vx_reader_release() has released, for who takes the channel
- * over: what is not in the ring itself. @next_seq: the caller's number of the first event behind
- * that; @missed: see struct vx_consumer. A reader that dies between the two leaves older notes,
- * which vx_reader_resume() corrects.
- */
-void vx_reader_note(struct vx_reader *rd, __u64 next_seq, __u64 missed);
-
-/*
  * Continues where the reader before this one had come to: at the tails that it had released, plus
  * what is known to have been read behind them: attempts below @next_count (2 * producers places; 0:
  * nothing is known) and tickets below @next_ticket. Right after vx_reader_init. Returns 0; -EINVAL
@@ -133,11 +125,28 @@ enum vx_item_kind vx_reader_next(struct vx_reader *rd, struct vx_item *item);
  */
 void vx_reader_release(struct vx_reader *rd);
 
-/* The positions read so far, for vx_reader_release_to: @pos has 2 * producers places. */
-void vx_reader_positions(const struct vx_reader *rd, __u64 *pos);
+/*
+ * How far the ring has been read, for vx_reader_release_to: @at has vx_reader_places(producers)
+ * places.
+ */
+#define vx_reader_places(producers) (4 * (size_t)(producers) + 1)
+void vx_reader_where(const struct vx_reader *rd, __u64 *at);
 
-/* Gives back what lies before @pos, which came from vx_reader_positions. */
-void vx_reader_release_to(struct vx_reader *rd, const __u64 *pos);
+/* Gives back what lies before @at, which came from vx_reader_where. */
+void vx_reader_release_to(struct vx_reader *rd, const __u64 *at);
+
+/*
+ * Notes in the consumer mapping that the ring was released to @at, for who takes the channel over:
+ * what is not in the ring itself. @next_seq: the caller's number of the first event behind that;
+ * @missed: see struct vx_consumer. A reader that dies between the two leaves older notes, which
+ * vx_reader_resume() corrects.
+ */
+void vx_reader_note(struct vx_reader *rd, const __u64 *at, __u64 next_seq, __u64 missed);
+
+/*
+ * True when more than a quarter of some sub-ring is read and not given back: it is time to.
+ */
+int vx_reader_crowded(const struct vx_reader *rd);
 
 /*
  * Says that the reader sleeps until some sub-ring has @wake_bytes more than it has read (0 and 1:

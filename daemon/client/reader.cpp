@@ -38,6 +38,7 @@ class Reader::Impl {
   private:
     Status open_segment(std::uint64_t first_seq);
     Result<std::uint64_t> following_segment() const;
+    const EntryHeader* peek();
     Result<bool> step();
     Item take(const EntryHeader& entry);
     Item lost_before(std::uint64_t seq);
@@ -46,6 +47,7 @@ class Reader::Impl {
     UniqueFd directory_;
     UniqueFd inotify_;
     std::optional<SegmentReader> segment_;
+    std::uint64_t end_ = 0;  // the first number of the segment behind it, if there was one
     GapReason jump_ = GapReason::damaged;  // what a jump in the numbers means
 };
 
@@ -60,7 +62,15 @@ Status Reader::Impl::open_segment(std::uint64_t first_seq) {
     }
     id = segment->journal();
     segment_.emplace(std::move(*segment));
-    return {};
+    const Result<std::uint64_t> following = following_segment();
+    end_ = following ? *following : 0;
+    return following.status();
+}
+
+// The entry at the position, unless the next segment has it too: then it is not valid here.
+const EntryHeader* Reader::Impl::peek() {
+    const EntryHeader* entry = segment_->peek();
+    return entry != nullptr && end_ != 0 && journal::last_seq(*entry) >= end_ ? nullptr : entry;
 }
 
 Status Reader::Impl::start() {
@@ -91,7 +101,7 @@ Status Reader::Impl::seek(std::uint64_t seq) {
     // Read on until the number is behind us, so that a cursor from the future is noticed.
     std::uint64_t reached = first;
     for (;;) {
-        const EntryHeader* entry = segment_->peek();
+        const EntryHeader* entry = peek();
         if (entry == nullptr) {
             const Result<bool> more = step();
             if (!more) {
@@ -127,7 +137,7 @@ Status Reader::Impl::seek_end() {
     }
     expected = segments->back();
     for (;;) {
-        while (const EntryHeader* entry = segment_->peek()) {
+        while (const EntryHeader* entry = peek()) {
             expected = journal::last_seq(*entry) + 1;
             segment_->advance(*entry);
         }
@@ -163,11 +173,18 @@ Result<bool> Reader::Impl::step() {
     if (!following) {
         return following.status();
     }
-    if (segment_->peek() != nullptr) {
+    if (peek() != nullptr) {
         return true;
     }
-    const bool rest = segment_->position() < segment_->size();
-    if (rest && segment_->resync(expected)) {
+    // In a segment that is written, writes can become visible out of their order: what is missing
+    // is on its way.
+    if (*following == 0 && journal::is_being_written(directory_.get())) {
+        return false;
+    }
+    end_ = *following;
+    const bool complete = end_ != 0 && expected >= end_;
+    if (!complete && segment_->position() < segment_->size() && segment_->resync(expected) &&
+        peek() != nullptr) {
         return true;
     }
     if (*following == 0) {
@@ -206,7 +223,7 @@ Reader::Item Reader::Impl::take(const EntryHeader& entry) {
 
 Result<Reader::Item> Reader::Impl::next() {
     for (;;) {
-        const EntryHeader* entry = segment_->peek();
+        const EntryHeader* entry = peek();
         if (entry == nullptr) {
             const Result<bool> more = step();
             if (!more) {

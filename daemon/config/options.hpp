@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "journal/durability.hpp"
 
 namespace vexfs {
 
@@ -41,7 +42,10 @@ struct Options {
     std::uint64_t push_bytes = 0;  // push ring; 0: the kernel's default
     std::uint32_t linger_s = 60;   // the kernel keeps the ring when vexfsd dies
 
-    std::string journal;  // directory of the event store, absolute
+    std::string journal;  // directory of the journal, absolute
+    journal::Durability durability = journal::Durability::interval;
+    double sync_interval_s = 0.1;
+    std::uint64_t segment_bytes = 0;
     std::string socket;   // control socket, absolute
     std::string config;   // the file that was read; empty: none
     std::string log_level;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -99,6 +100,29 @@ Status set_number(unsigned& target, const RawValue& value, const char* what, uns
     return {};
 }
 
+Status set_segment_bytes(std::uint64_t& target, const RawValue& value) {
+    const auto bytes = parse_bytes(value.words[0]);
+    if (!bytes) {
+        return bytes.status();
+    }
+    if (*bytes < (std::uint64_t{1} << 20U) || *bytes > (std::uint64_t{4} << 30U)) {
+        return invalid(std::to_string(*bytes) + " bytes: must be from 1M to 4G");
+    }
+    target = *bytes;
+    return {};
+}
+
+Status set_durability(journal::Durability& target, const RawValue& value) {
+    const auto& names = journal::kDurabilities;
+    const auto found = std::find(names.begin(), names.end(), value.words[0]);
+    if (found == names.end()) {
+        return invalid("there is no durability \"" + value.words[0] +
+                       "\", use one of none, interval, commit");
+    }
+    target = static_cast<journal::Durability>(found - names.begin());
+    return {};
+}
+
 using Kind = SettingKind;
 using O = Options;
 using V = RawValue;
@@ -161,8 +185,22 @@ const std::array kSettings{
             [](O& o, const V& v) {
                 return set_number(o.linger_s, v, "seconds", VX_LINGER_MAX_S);
             }},
-    Setting{"journal", Kind::text, "DIR", "Directory of the event store; made if it is missing",
+    Setting{"journal", Kind::text, "DIR", "Directory of the journal; made if it is missing",
             "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }, true},
+    Setting{"durability", Kind::text, "MODE",
+            "When the journal survives a power cut: none (when the kernel has written it out), "
+            "interval (see --sync-interval), commit (each write waits for the disk)",
+            "interval", [](O& o, const V& v) { return set_durability(o.durability, v); }},
+    Setting{"sync-interval", Kind::text, "SECONDS",
+            "With --durability interval: how much a power cut may cost; 0.001 to 60", "0.1",
+            [](O& o, const V& v) -> Status {
+                const Status status = set_seconds(o.sync_interval_s, v);
+                const bool fits = o.sync_interval_s >= 0.001 && o.sync_interval_s <= 60;
+                return status && !fits ? invalid("must be from 0.001 to 60 seconds") : status;
+            }},
+    Setting{"segment-bytes", Kind::text, "SIZE",
+            "Length of the journal's files: bytes, or with K, M, G; 1M to 4G", "64M",
+            [](O& o, const V& v) { return set_segment_bytes(o.segment_bytes, v); }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",

@@ -7,7 +7,7 @@
 
 namespace vexfs::ctl {
 
-// Where the event store is: `given` if it is not empty, else where the running daemon says
+// Where the journal is: `given` if it is not empty, else where the running daemon says
 // (status: journal.directory). Only where nobody answers at the default socket it is the default
 // store, which can be read without a daemon; that is said on stderr. A daemon that was named with
 // --socket and does not answer is an error: its store may be anywhere.

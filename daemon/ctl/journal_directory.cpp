@@ -41,7 +41,7 @@ Result<std::string> journal_directory(const Context& context, const std::string&
         return Status::error(directory.status().code(),
                              why + "; --journal DIR reads a store without its vexfsd");
     }
-    std::fprintf(stderr, "vexctl: reading the default event store %s: %s\n", kDefaultJournal,
+    std::fprintf(stderr, "vexctl: reading the default journal %s: %s\n", kDefaultJournal,
                  why.c_str());
     return std::string(kDefaultJournal);
 }

@@ -125,7 +125,7 @@ class CommandLine {
     }
 
     void add_tail() {
-        CLI::App* tail = command(app_, "tail", "Events from the event store, in their order",
+        CLI::App* tail = command(app_, "tail", "Events from the journal, in their order",
                                  [this] { return run_tail(context_, tail_); });
         tail->footer(tail_footer());
         tail->add_option("--since", tail_.since,
@@ -142,12 +142,12 @@ class CommandLine {
             ->type_name("N")
             ->check(whole_number(0, UINT64_MAX));
         tail->add_option("--journal", tail_.journal,
-                         "Directory of the event store [default: the running vexfsd's]")
+                         "Directory of the journal [default: the running vexfsd's]")
             ->type_name("DIR");
     }
 
     void add_journal() {
-        CLI::App* journal = app_.add_subcommand("journal", "The event store's files");
+        CLI::App* journal = app_.add_subcommand("journal", "The journal's files");
         journal->require_subcommand(1)->fallthrough();
         CLI::App* verify = command(*journal, "verify", "Read and check every record", [this] {
             return with_journal(run_journal_verify);
@@ -157,7 +157,7 @@ class CommandLine {
         });
         for (CLI::App* sub : {verify, dump}) {
             sub->add_option("directory", journal_,
-                            "The event store [default: the running vexfsd's]")
+                            "Directory of the journal [default: the running vexfsd's]")
                 ->type_name("DIR");
         }
     }

@@ -17,7 +17,7 @@ struct TailArgs {
     std::optional<std::uint64_t> count;  // end after so many events
 };
 
-// vexctl tail: events from the event store's files, in their order. Without `follow` it ends at
+// vexctl tail: events from the journal's files, in their order. Without `follow` it ends at
 // what is there.
 int run_tail(const Context& context, const TailArgs& args);
 

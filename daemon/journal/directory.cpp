@@ -3,10 +3,11 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "journal/format.hpp"
 
 namespace vexfs::journal {
 
@@ -33,8 +34,6 @@ std::string holder_of(int lock) {
                   : pid.find_first_not_of("0123456789"));
     return pid;
 }
-
-}  // namespace
 
 Result<UniqueFd> open_private_directory(const std::string& path) {
     if (path.empty()) {
@@ -66,12 +65,16 @@ Result<UniqueFd> open_private_directory(const std::string& path) {
 }
 
 Result<UniqueFd> lock_directory(int directory, const std::string& path) {
-    UniqueFd lock(::openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    UniqueFd lock(::openat(directory, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock) {
         return Status::from_errno(errno, "open lock in " + path);
     }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) {
+    // Of the open file, not of the process; others can ask for it without taking it.
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(lock.get(), F_OFD_SETLK, &whole) != 0) {
+        if (errno != EAGAIN && errno != EACCES) {
             return Status::from_errno(errno, "lock " + path);
         }
         const std::string pid = holder_of(lock.get());
@@ -86,6 +89,20 @@ Result<UniqueFd> lock_directory(int directory, const std::string& path) {
     return lock;
 }
 
+}  // namespace
+
+Result<OwnedDirectory> OwnedDirectory::open(const std::string& path) {
+    Result<UniqueFd> directory = open_private_directory(path);
+    if (!directory) {
+        return directory.status();
+    }
+    Result<UniqueFd> lock = lock_directory(directory->get(), path);
+    if (!lock) {
+        return lock.status();
+    }
+    return OwnedDirectory(path, std::move(*directory), std::move(*lock));
+}
+
 JournalId random_journal_id() {
     JournalId id;
     // Up to 256 bytes never come short once the pool is ready, which getrandom waits for.
@@ -97,14 +114,14 @@ JournalId random_journal_id() {
     return id;
 }
 
-std::array<std::uint8_t, 16> read_boot_id() {
+BootId read_boot_id() {
     const UniqueFd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
     char text[kJournalIdText] = {};
     if (!fd || ::read(fd.get(), text, sizeof(text)) != static_cast<ssize_t>(sizeof(text))) {
         return {};
     }
     const Result<JournalId> id = JournalId::parse({text, sizeof(text)});
-    return id ? id->bytes : std::array<std::uint8_t, 16>{};
+    return id ? id->bytes : BootId{};
 }
 
 }  // namespace vexfs::journal

@@ -109,6 +109,20 @@ bool gap_is_whole(const EntryHeader& entry) {
     return gap.to >= entry.seq - 1 && gap.to != ~std::uint64_t{0} && account_is_whole(entry, gap);
 }
 
+bool is_whole(const EntryHeader& entry) {
+    switch (static_cast<EntryKind>(entry.kind)) {
+        case EntryKind::event:
+            return event_is_whole(entry);
+        case EntryKind::gap:
+            return gap_is_whole(entry);
+        case EntryKind::limit:
+            return entry.len == kLimitBytes && entry.body_len == sizeof(LimitBody);
+        case EntryKind::seal:
+            return entry.len == kSealBytes && entry.body_len == sizeof(SealBody);
+    }
+    return false;
+}
+
 // The bytes of each directory's path that an entry keeps.
 std::size_t kept_path(const DirtyDirectory& dir, std::size_t used) {
     return dir.path.size() <= kPathMax - used ? dir.path.size() : 0;
@@ -145,8 +159,9 @@ std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
     return err == std::errc() && at == end ? std::optional(seq) : std::nullopt;
 }
 
-SegmentHeader make_segment_header(const JournalId& id, const std::array<std::uint8_t, 16>& boot_id,
-                                  std::uint64_t first_seq, std::uint64_t real_ns) {
+SegmentHeader make_segment_header(const JournalId& id, const BootId& boot_id,
+                                  std::uint64_t first_seq, std::uint64_t real_ns,
+                                  std::uint64_t limit) {
     SegmentHeader header{};
     header.magic = kMagic;
     header.version = kVersion;
@@ -156,6 +171,7 @@ SegmentHeader make_segment_header(const JournalId& id, const std::array<std::uin
     header.boot_id = boot_id;
     header.first_seq = first_seq;
     header.created_real_ns = real_ns;
+    header.limit = limit;
     header.checksum = crc32c(0, &header, sizeof(header));
     return header;
 }
@@ -272,6 +288,26 @@ void EntryCodec::encode(const Gap& gap, std::byte* out) const {
     seal(*entry);
 }
 
+template <typename Body>
+void EntryCodec::encode_mark(EntryKind kind, const Body& body, std::uint64_t next_seq,
+                             std::byte* out) const {
+    auto* entry = new (out) EntryHeader{};
+    entry->len = sizeof(*entry) + sizeof(body);
+    entry->seq = next_seq;
+    entry->kind = static_cast<std::uint16_t>(kind);
+    entry->body_len = sizeof(body);
+    put(out + sizeof(*entry), &body, sizeof(body));
+    seal(*entry);
+}
+
+void EntryCodec::encode(const LimitBody& limit, std::uint64_t next_seq, std::byte* out) const {
+    encode_mark(EntryKind::limit, limit, next_seq, out);
+}
+
+void EntryCodec::encode(const SealBody& seal, std::uint64_t next_seq, std::byte* out) const {
+    encode_mark(EntryKind::seal, seal, next_seq, out);
+}
+
 const EntryHeader* EntryCodec::entry_at(std::span<const std::byte> bytes) const {
     if (bytes.size() < sizeof(EntryHeader)) {
         return nullptr;
@@ -288,11 +324,7 @@ const EntryHeader* EntryCodec::entry_at(std::span<const std::byte> bytes) const 
     }
     // The checksum says that these are the bytes that were written; that they can be believed is
     // looked at all the same, because files can be made by anybody.
-    const bool whole =
-        entry->kind == static_cast<std::uint16_t>(EntryKind::event)
-            ? event_is_whole(*entry)
-            : entry->kind == static_cast<std::uint16_t>(EntryKind::gap) && gap_is_whole(*entry);
-    return whole ? entry : nullptr;
+    return is_whole(*entry) ? entry : nullptr;
 }
 
 EventView decode_event(const EntryHeader& entry) {
@@ -345,10 +377,18 @@ Gap decode_gap(const EntryHeader& entry) {
     return gap;
 }
 
+const LimitBody& decode_limit(const EntryHeader& entry) {
+    return *reinterpret_cast<const LimitBody*>(body_of(entry));
+}
+
+const SealBody& decode_seal(const EntryHeader& entry) {
+    return *reinterpret_cast<const SealBody*>(body_of(entry));
+}
+
 std::uint64_t last_seq(const EntryHeader& entry) {
-    return entry.kind == static_cast<std::uint16_t>(EntryKind::gap)
-               ? gap_of(entry).to
-               : entry.seq;
+    return is(entry, EntryKind::event) ? entry.seq
+           : is(entry, EntryKind::gap) ? gap_of(entry).to
+                                       : entry.seq - 1;
 }
 
 }  // namespace vexfs::journal

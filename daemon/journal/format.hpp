@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal's bytes. docs/events.md has a worked example.
+// The journal's bytes. docs/journal_format.md has a worked example.
 //
 // A journal is a directory of segments; a segment's file is named for the number of its first
 // entry, 20 decimal digits + ".vxj". A segment is a SegmentHeader, then entries, each a multiple of
@@ -10,6 +10,20 @@
 //   gap     EntryHeader, GapBody, lost operations (8 bytes each), directories (24 bytes each),
 //           scope (path_len bytes), the directories' paths one after the other (old_path_len
 //           bytes), zero bytes up to a multiple of 8
+//   limit   EntryHeader, LimitBody
+//   seal    EntryHeader, SealBody: the segment's last entry, once it is full
+//
+// A limit and a seal take no number. Behind the last entry of a segment that is still written the
+// file is longer, and zero.
+//
+// The numbers that were given out but not durable are gone when the machine stops, and must not be
+// given to other events. So no number is written before a limit above it is durable, and after such
+// a stop (another boot) the numbers go on at the last limit; what lies between is a gap. A journal
+// that is closed well ends with a limit that is its next number; otherwise the highest one counts.
+//
+// A segment ends where the next begins: what it holds with numbers from there on is not valid. (A
+// segment that could not be made durable is given up, and its last entries written once more, into
+// a new one.)
 //
 // All numbers are in the machine's byte order (`byte_order` says which that was). An entry's
 // checksum is CRC32C over the journal id, its `len`, and its bytes from `seq` to its end: an entry
@@ -35,6 +49,12 @@ inline constexpr std::array<char, 8> kMagic = {'V', 'X', 'J', 'R', 'N', 'L', '0'
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kByteOrder = 0x01020304;
 
+// /proc/sys/kernel/random/boot_id; all zero: not known.
+using BootId = std::array<std::uint8_t, 16>;
+
+// Numbers that a limit is above what was given out: so many may be passed over after a power cut.
+inline constexpr std::uint64_t kLimitStep = std::uint64_t{1} << 17U;
+
 // 128 bytes at the start of a segment.
 struct SegmentHeader {
     std::array<char, 8> magic;
@@ -43,17 +63,21 @@ struct SegmentHeader {
     std::uint32_t header_len;  // bytes: where the first entry begins
     std::uint32_t checksum;    // CRC32C over the header with this field as 0
     std::array<std::uint8_t, 16> journal;
-    std::array<std::uint8_t, 16> boot_id;  // mono_ns of two segments compare if these are equal
+    BootId boot_id;  // mono_ns of two segments compare if these are equal
     std::uint64_t first_seq;
     std::uint64_t created_real_ns;
-    std::array<std::uint64_t, 7> reserved;  // 0
+    std::uint64_t limit;                    // as a limit entry in front of the first one
+    std::array<std::uint64_t, 6> reserved;  // 0
 };
 static_assert(sizeof(SegmentHeader) == 128);
 static_assert(offsetof(SegmentHeader, journal) == 24);
 static_assert(offsetof(SegmentHeader, first_seq) == 56);
-static_assert(offsetof(SegmentHeader, reserved) == 72);
+static_assert(offsetof(SegmentHeader, limit) == 72);
 
-enum class EntryKind : std::uint16_t { event = 1, gap = 2 };
+// The file in the directory that is locked by who writes.
+inline constexpr const char* kLockName = "lock";
+
+enum class EntryKind : std::uint16_t { event = 1, gap = 2, limit = 3, seal = 4 };
 
 inline constexpr std::uint32_t kEntryPathCut = 1U << 0;     // path was longer than kPathMax
 inline constexpr std::uint32_t kEntryOldPathCut = 1U << 1;  // old path was
@@ -62,7 +86,7 @@ inline constexpr std::uint32_t kEntryOldPathCut = 1U << 1;  // old path was
 struct EntryHeader {
     std::uint32_t len;       // bytes, this header included; multiple of 8
     std::uint32_t checksum;  // CRC32C, see above
-    std::uint64_t seq;       // gap: the first lost number
+    std::uint64_t seq;       // gap: the first lost number; limit, seal: the next number
     std::uint64_t real_ns;
     std::uint64_t hash;  // of an event: its context hash
     std::uint64_t cause;
@@ -112,6 +136,20 @@ struct GapDirectory {
 };
 static_assert(sizeof(GapDirectory) == 24);
 
+// 16 bytes.
+struct LimitBody {
+    std::uint64_t limit;   // numbers from this one on have not been given out
+    std::uint64_t closed;  // 1: the journal was closed: it is lower than those before
+};
+
+// 24 bytes.
+struct SealBody {
+    std::uint64_t entries;  // events and gaps in the segment
+    std::uint64_t bytes;    // from the header's end to the seal
+    std::uint64_t hash;     // XXH3-64 of them
+};
+static_assert(sizeof(SealBody) == 24);
+
 inline constexpr std::size_t kPathMax = 65'535;  // bytes of a path; longer ones are cut
 inline constexpr std::size_t kScopeMax = 4'096;
 // Bytes of the longest entry.
@@ -128,8 +166,9 @@ std::string segment_name(std::uint64_t first_seq);
 // The number in such a name; nothing for any other name.
 std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 
-SegmentHeader make_segment_header(const JournalId& id, const std::array<std::uint8_t, 16>& boot_id,
-                                  std::uint64_t first_seq, std::uint64_t real_ns);
+SegmentHeader make_segment_header(const JournalId& id, const BootId& boot_id,
+                                  std::uint64_t first_seq, std::uint64_t real_ns,
+                                  std::uint64_t limit = 0);
 // EBADMSG: not a segment, or damaged; ENOTSUP: of another version or byte order.
 Status check_segment_header(const SegmentHeader& header);
 
@@ -144,6 +183,9 @@ class EntryCodec {
     // Write one entry at `out`, which is aligned to 8 and has size_of() bytes.
     void encode(const EventView& event, std::byte* out) const;
     void encode(const Gap& gap, std::byte* out) const;
+    // These have kLimitBytes and kSealBytes.
+    void encode(const LimitBody& limit, std::uint64_t next_seq, std::byte* out) const;
+    void encode(const SealBody& seal, std::uint64_t next_seq, std::byte* out) const;
 
     // The entry at the start of `bytes` (aligned to 8), or nullptr when there is none that is
     // whole: length, checksum, and every length in it agree, and the record in it passes
@@ -153,14 +195,26 @@ class EntryCodec {
   private:
     [[nodiscard]] std::uint32_t checksum(const EntryHeader& entry) const;
     void seal(EntryHeader& entry) const;
+    template <typename Body>
+    void encode_mark(EntryKind kind, const Body& body, std::uint64_t next_seq,
+                     std::byte* out) const;
 
     std::uint32_t seed_;
 };
 
+inline constexpr std::size_t kLimitBytes = sizeof(EntryHeader) + sizeof(LimitBody);
+inline constexpr std::size_t kSealBytes = sizeof(EntryHeader) + sizeof(SealBody);
+
+inline bool is(const EntryHeader& entry, EntryKind kind) {
+    return entry.kind == static_cast<std::uint16_t>(kind);
+}
+
 // What an entry that entry_at() returned says. The views point into it.
 EventView decode_event(const EntryHeader& entry);
 Gap decode_gap(const EntryHeader& entry);
-// The last number that the entry takes: its own, or the gap's `to`.
+const LimitBody& decode_limit(const EntryHeader& entry);
+const SealBody& decode_seal(const EntryHeader& entry);
+// The last number that the entry takes: its own, or the gap's `to`; seq - 1: none.
 std::uint64_t last_seq(const EntryHeader& entry);
 
 }  // namespace vexfs::journal

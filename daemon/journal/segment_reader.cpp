@@ -10,32 +10,14 @@
 #include <memory>
 #include <utility>
 
+#include "base/file.hpp"
+
 namespace vexfs::journal {
 
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
 static_assert(kBufferBytes >= kEntryMax);
-
-// Bytes read, 0 at the end, or a negative errno.
-ssize_t pread_all(int fd, void* out, std::size_t len, std::uint64_t offset) {
-    std::size_t done = 0;
-    while (done < len) {
-        const ssize_t n = ::pread(fd, static_cast<char*>(out) + done, len - done,
-                                  static_cast<off_t>(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return -errno;
-        }
-        if (n == 0) {
-            break;
-        }
-        done += static_cast<std::size_t>(n);
-    }
-    return static_cast<ssize_t>(done);
-}
 
 }  // namespace
 
@@ -64,6 +46,14 @@ Result<std::vector<std::uint64_t>> list_segments(int directory) {
     return found;
 }
 
+bool is_being_written(int directory) {
+    const UniqueFd lock(::openat(directory, kLockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    struct flock whole {};
+    whole.l_type = F_RDLCK;
+    whole.l_whence = SEEK_SET;
+    return lock && ::fcntl(lock.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq) {
     const std::string name = segment_name(first_seq);
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -71,11 +61,12 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
         return Status::from_errno(errno, "open segment " + name);
     }
     SegmentHeader header{};
-    const ssize_t n = pread_all(fd.get(), &header, sizeof(header), 0);
-    if (n < 0) {
-        return Status::from_errno(static_cast<int>(n), "read segment " + name);
+    const Result<std::size_t> n =
+        read_at(fd.get(), std::as_writable_bytes(std::span(&header, 1)), 0, "read journal");
+    if (!n) {
+        return n.status().with_context("segment " + name);
     }
-    if (n < static_cast<ssize_t>(sizeof(header))) {
+    if (*n < sizeof(header)) {
         return Status::error(EBADMSG, "segment " + name + ": shorter than its header");
     }
     if (Status status = check_segment_header(header); !status) {
@@ -89,7 +80,21 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
 
 std::uint64_t SegmentReader::size() const {
     struct stat st {};
-    return ::fstat(fd_.get(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+    if (::fstat(fd_.get(), &st) != 0) {
+        return 0;
+    }
+    off_t end = static_cast<off_t>(position_);
+    for (off_t at = end; at < st.st_size; at = end) {
+        at = ::lseek(fd_.get(), at, SEEK_DATA);
+        if (at < 0) {
+            return static_cast<std::uint64_t>(errno == ENXIO ? end : st.st_size);
+        }
+        end = ::lseek(fd_.get(), at, SEEK_HOLE);
+        if (end < 0) {
+            return static_cast<std::uint64_t>(st.st_size);
+        }
+    }
+    return static_cast<std::uint64_t>(end);
 }
 
 std::span<const std::byte> SegmentReader::buffered() const {
@@ -104,16 +109,17 @@ std::span<const std::byte> SegmentReader::buffered() const {
 bool SegmentReader::fill() {
     const std::size_t before = buffered().size();
     buffer_.resize(kBufferBytes / sizeof(std::uint64_t));
-    const ssize_t n = pread_all(fd_.get(), buffer_.data(), kBufferBytes, position_);
+    const Result<std::size_t> n = read_at(fd_.get(), std::as_writable_bytes(std::span(buffer_)),
+                                          position_, "read journal");
     buffer_at_ = position_;
-    buffer_len_ = n > 0 ? static_cast<std::size_t>(n) : 0;
-    if (n < 0) {
-        status_ = Status::from_errno(static_cast<int>(n), "read journal");
+    buffer_len_ = n ? *n : 0;
+    if (!n) {
+        status_ = n.status();
     }
     return buffer_len_ > before;
 }
 
-const EntryHeader* SegmentReader::peek() {
+const EntryHeader* SegmentReader::any_entry() {
     status_ = {};
     const EntryHeader* entry = codec_.entry_at(buffered());
     if (entry == nullptr) {
@@ -124,7 +130,45 @@ const EntryHeader* SegmentReader::peek() {
     return entry;
 }
 
+const EntryHeader* SegmentReader::peek() {
+    const EntryHeader* entry = any_entry();
+    for (; entry != nullptr && is(*entry, EntryKind::limit); entry = any_entry()) {
+        const LimitBody& limit = decode_limit(*entry);
+        limit_ = limit.closed != 0 ? limit.limit : std::max(limit_, limit.limit);
+        advance(*entry);
+    }
+    if (entry != nullptr && is(*entry, EntryKind::seal)) {
+        seal_ = decode_seal(*entry);
+        return nullptr;
+    }
+    return entry;
+}
+
+std::uint64_t SegmentReader::torn_bytes() const {
+    constexpr std::size_t kWords = 8'192;
+    std::vector<std::uint64_t> words(kWords);
+    const std::uint64_t size = this->size();
+    std::uint64_t end = position_;
+    for (std::uint64_t at = position_; at < size;) {
+        words.assign(kWords, 0);
+        const Result<std::size_t> n = read_at(
+            fd_.get(), std::as_writable_bytes(std::span(words)), at, "read journal");
+        if (!n || *n == 0) {
+            break;
+        }
+        const auto last = std::find_if(words.rbegin(), words.rend(),
+                                       [](std::uint64_t word) { return word != 0; });
+        const auto used = static_cast<std::uint64_t>(words.rend() - last);
+        end = used != 0 ? at + used * sizeof(std::uint64_t) : end;
+        at += *n;
+    }
+    return std::min(end, size) - std::min(position_, size);
+}
+
 bool SegmentReader::resync(std::uint64_t from) {
+    if (seal_) {
+        return false;
+    }
     const std::uint64_t start = position_;
     const std::uint64_t end = size();
     for (position_ += 8; position_ + sizeof(EntryHeader) <= end; position_ += 8) {
@@ -134,7 +178,7 @@ bool SegmentReader::resync(std::uint64_t from) {
             bytes = buffered();
         }
         const EntryHeader* entry = codec_.entry_at(bytes);
-        if (entry != nullptr && entry->seq >= from) {
+        if (entry != nullptr && (entry->seq >= from || is(*entry, EntryKind::seal))) {
             // Entries are written in order, so the one at the start is whole by now, if it only was
             // being written when it was looked at. What is in the buffer of it may be old.
             const std::uint64_t found = std::exchange(position_, start);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,41 +20,60 @@ namespace vexfs::journal {
 // First numbers of the segments in a directory, ascending.
 Result<std::vector<std::uint64_t>> list_segments(int directory);
 
+// Whether a daemon has the journal in a directory open.
+bool is_being_written(int directory);
+
 class SegmentReader {
   public:
     // Opens the segment that begins with `first_seq`. Errors: those of openat(), and of
     // check_segment_header().
     static Result<SegmentReader> open(int directory, std::uint64_t first_seq);
 
+    [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] const SegmentHeader& header() const { return header_; }
     [[nodiscard]] JournalId journal() const { return {header_.journal}; }
 
-    // The entry at the position, or nullptr: no whole one is there (now). Good until the next call
-    // of anything here.
+    // The event or gap at the position (limits are passed over), or nullptr: no whole one is there
+    // (now). Good until the next call of anything here.
     const EntryHeader* peek();
     // Moves behind the entry that peek() returned.
     void advance(const EntryHeader& entry) { position_ += entry.len; }
 
     // There is no whole entry at the position: looks for the next one behind it whose number is at
     // least `from`, and moves there; or stays where it is when the one here has become whole in the
-    // meantime. False: there is none, and the position is what it was.
+    // meantime. False: there is none, and the position is what it was. Only for a segment that is
+    // not written any more: what is missing in one that is may yet come.
     bool resync(std::uint64_t from);
 
+    // The seal, when the position has come to it: nothing comes behind it.
+    [[nodiscard]] const std::optional<SealBody>& seal() const { return seal_; }
+    // What the limits before the position say.
+    [[nodiscard]] std::uint64_t limit() const { return limit_; }
+    // Bytes between the position and the last byte that is not zero: being written, or torn.
+    [[nodiscard]] std::uint64_t torn_bytes() const;
+
     [[nodiscard]] std::uint64_t position() const { return position_; }
-    // Bytes of the file now; 0 when it cannot be asked.
+    // Bytes of the file now, without room behind its data that was never written to; 0 when it
+    // cannot be asked.
     [[nodiscard]] std::uint64_t size() const;
     // Why the last peek() could not read; ok when it is only that nothing is there.
     [[nodiscard]] const Status& status() const { return status_; }
 
   private:
     SegmentReader(UniqueFd fd, const SegmentHeader& header)
-        : fd_(std::move(fd)), header_(header), codec_({header.journal}) {}
+        : fd_(std::move(fd)),
+          header_(header),
+          codec_({header.journal}),
+          limit_(header.limit) {}
     [[nodiscard]] std::span<const std::byte> buffered() const;
+    const EntryHeader* any_entry();
     bool fill();
 
     UniqueFd fd_;
     SegmentHeader header_;
     EntryCodec codec_;
+    std::uint64_t limit_;
+    std::optional<SealBody> seal_;
     Status status_;
     std::uint64_t position_ = sizeof(SegmentHeader);
     std::vector<std::uint64_t> buffer_;  // words: entries are aligned to 8

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/fd.hpp"
+#include "journal/running_hash.hpp"
 #include "journal/segment_reader.hpp"
 #include "translate/translate.hpp"
 
@@ -11,12 +12,20 @@ namespace vexfs::journal {
 
 namespace {
 
+constexpr std::uint64_t kNone = ~std::uint64_t{0};
+
+// Where a segment ends: the first number of the one behind it.
+std::uint64_t number_behind(const std::vector<std::uint64_t>& segments, std::size_t i) {
+    return i + 1 < segments.size() ? segments[i + 1] : kNone;
+}
+
 class Verifier {
   public:
     explicit Verifier(const std::function<void(const Problem&)>& on_problem)
         : on_problem_(on_problem) {}
 
-    void segment(int directory, std::uint64_t first_seq, bool last) {
+    // `next`: the first number of the segment behind it; kNone: it is the last.
+    void segment(int directory, std::uint64_t first_seq, std::uint64_t next) {
         name_ = segment_name(first_seq);
         ++report_.segments;
         Result<SegmentReader> opened = SegmentReader::open(directory, first_seq);
@@ -33,16 +42,21 @@ class Verifier {
             problem(0, "belongs to another journal, " + opened->journal().text());
             return;
         }
-        entries(*opened, last);
+        entries(*opened, next);
         report_.bytes += opened->position();
     }
 
     VerifyReport& report() { return report_; }
 
   private:
-    void entries(SegmentReader& reader, bool last) {
+    void entries(SegmentReader& reader, std::uint64_t next) {
+        std::uint64_t count = 0;
         for (;;) {
             while (const EntryHeader* found = reader.peek()) {
+                if (last_seq(*found) >= next) {
+                    return;  // the next one has it
+                }
+                ++count;
                 entry(*found, reader.position());
                 reader.advance(*found);
             }
@@ -51,12 +65,16 @@ class Verifier {
                 return;
             }
             const std::uint64_t at = reader.position();
-            const std::uint64_t rest = reader.size() - at;
-            if (rest == 0) {
+            if (reader.seal()) {
+                seal(*reader.seal(), reader, count);
+                return;
+            }
+            const std::uint64_t rest = reader.torn_bytes();
+            if (rest == 0 || expected_ >= next) {
                 return;
             }
             if (!reader.resync(0)) {
-                if (last) {
+                if (next == kNone) {
                     report_.tail_bytes = rest;
                 } else {
                     problem(at, std::to_string(rest) + " bytes at the end are no entry");
@@ -64,6 +82,17 @@ class Verifier {
                 return;
             }
             problem(at, std::to_string(reader.position() - at) + " bytes are no entry");
+        }
+    }
+
+    void seal(const SealBody& sealed, const SegmentReader& reader, std::uint64_t count) {
+        RunningHash hash;
+        const Status read = hash.add(reader.fd(), sizeof(SegmentHeader), reader.position());
+        if (!read) {
+            problem(reader.position(), read.message());
+        } else if (sealed.entries != count || hash.value() != sealed.hash ||
+                   sealed.bytes != reader.position() - sizeof(SegmentHeader)) {
+            problem(reader.position(), "the segment is not what was sealed");
         }
     }
 
@@ -126,8 +155,8 @@ Result<VerifyReport> verify(const std::string& directory,
         return segments.status();
     }
     Verifier verifier(on_problem);
-    for (const std::uint64_t first_seq : *segments) {
-        verifier.segment(fd->get(), first_seq, first_seq == segments->back());
+    for (std::size_t i = 0; i < segments->size(); ++i) {
+        verifier.segment(fd->get(), (*segments)[i], number_behind(*segments, i));
     }
     return verifier.report();
 }
@@ -141,14 +170,18 @@ Status for_each_entry(const std::string& directory, const OnEntry& on_entry) {
     if (!segments) {
         return segments.status();
     }
-    for (const std::uint64_t first_seq : *segments) {
-        Result<SegmentReader> reader = SegmentReader::open(fd->get(), first_seq);
+    for (std::size_t i = 0; i < segments->size(); ++i) {
+        Result<SegmentReader> reader = SegmentReader::open(fd->get(), (*segments)[i]);
         if (!reader) {
             return reader.status();
         }
-        const std::string name = segment_name(first_seq);
+        const std::string name = segment_name((*segments)[i]);
+        const std::uint64_t next = number_behind(*segments, i);
         do {
             while (const EntryHeader* entry = reader->peek()) {
+                if (last_seq(*entry) >= next) {
+                    break;  // the next one has it
+                }
                 if (!on_entry(*entry, name, reader->position())) {
                     return {};
                 }
@@ -157,7 +190,7 @@ Status for_each_entry(const std::string& directory, const OnEntry& on_entry) {
             if (!reader->status()) {
                 return reader->status();
             }
-        } while (reader->resync(0));
+        } while (reader->peek() == nullptr && reader->resync(0));
     }
     return {};
 }

@@ -10,8 +10,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <span>
 #include <utility>
+
+#include "base/file.hpp"
 
 namespace vexfs {
 
@@ -20,19 +21,7 @@ namespace {
 constexpr const char* kName = "/directories.vxd";
 constexpr std::uint64_t kCompactMin = std::uint64_t{32} << 20U;  // bytes
 constexpr std::uint64_t kCompactTimes = 4;
-
-Status write_all(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0 && errno != EINTR) {
-            return Status::from_errno(errno, "write the log of directories");
-        }
-        const auto written = static_cast<std::size_t>(n < 0 ? 0 : n);
-        bytes = bytes.subspan(written);
-        offset += written;
-    }
-    return {};
-}
+constexpr const char* kWriting = "write the log of directories";
 
 }  // namespace
 
@@ -182,7 +171,7 @@ Status DirectoryLog::flush() {
     if (waiting_.empty()) {
         return {};
     }
-    if (Status status = write_all(fd_.get(), waiting_, bytes_); !status) {
+    if (Status status = write_at(fd_.get(), waiting_, bytes_, kWriting); !status) {
         // What is behind bytes_ is overwritten by the next attempt; a reader stops at it.
         return status;
     }
@@ -214,7 +203,8 @@ Status DirectoryLog::write_anew() {
     const std::string next = path_ + ".new";
     UniqueFd fd(
         ::open(next.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    Status status = fd ? write_all(fd.get(), old, 0) : Status::from_errno(errno, "open " + next);
+    Status status =
+        fd ? write_at(fd.get(), old, 0, kWriting) : Status::from_errno(errno, "open " + next);
     if (status.ok() && ::rename(next.c_str(), path_.c_str()) != 0) {
         status = Status::from_errno(errno, "rename " + next);
     }

@@ -9,15 +9,21 @@
 
 namespace vexfs {
 
+namespace {
+constexpr std::size_t kUnreleasedMax = 64;
+}  // namespace
+
 Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock,
                    const Config& config)
-    : store_(store), paths_(paths), clock_(clock), config_(config) {}
+    : store_(store), paths_(paths), clock_(clock), config_(config) {
+    store_.on_progress([this] { release(); });
+}
 
 void Pipeline::add_source(std::unique_ptr<Source> source) { sources_.push_back(std::move(source)); }
 
 bool Pipeline::turn() {
     counters_.turns++;
-    if (stuck_ || broken_ || (held_.event || held_.gap ? !store_held() : false)) {
+    if (stuck_ || broken_ || (waiting() && !store_held())) {
         return false;
     }
     unsigned read = 0;
@@ -27,29 +33,34 @@ bool Pipeline::turn() {
         if (stuck_) {
             return false;
         }
+        if (waiting()) {
+            break;
+        }
     }
     return finish_turn() && !stuck_ && !broken_ && read != 0;
 }
 
-// Writes the batch, gives the rings' room back, sends what is pushed; then sleeps if nothing is
-// left. Returns whether the loop must come back at once.
+// Has written what was read, and sends what is pushed; then sleeps if nothing is left. Returns
+// whether the loop must come back at once.
 bool Pipeline::finish_turn() {
     if (Status status = flush(); !status) {
         get_stuck(status);
         return false;
     }
     get_unstuck();
-    if (directories_ != nullptr) {
+    if (directories_ != nullptr && store_.written_seq() + 1 == store_.next_seq()) {
         directories_->settle();
     }
-    for (auto& source : sources_) {
-        source->release(store_.next_seq(), counters_.probe_missed);
-    }
+    note_places();
+    release();
     if (push_ != nullptr) {
         if (Status status = push_->flush(); !status) {
             counters_.push_errors++;
             spdlog::warn("{}", status.message());
         }
+    }
+    if (waiting()) {
+        return false;  // the store's progress is what wakes the loop
     }
     bool idle = true;
     for (auto& source : sources_) {
@@ -61,6 +72,47 @@ bool Pipeline::finish_turn() {
     }
     answer_syncs();
     return !idle;
+}
+
+// What has been read by now is given back when the store has made the last number of it safe. An
+// item that waits in held_ has been read too, but has no number yet.
+void Pipeline::note_places() {
+    if (waiting()) {
+        return;
+    }
+    if (unreleased_.size() < kUnreleasedMax) {
+        unreleased_.emplace_back();
+        if (!spare_.empty()) {
+            unreleased_.back() = std::move(spare_.back());
+            spare_.pop_back();
+        }
+    }
+    Unreleased& now = unreleased_.back();
+    now.seq = store_.next_seq() - 1;
+    now.missed = counters_.probe_missed;
+    now.places.resize(sources_.size());
+    for (std::size_t i = 0; i < sources_.size(); i++) {
+        sources_[i]->where(now.places[i]);
+    }
+}
+
+void Pipeline::release() {
+    Unreleased* last = nullptr;
+    while (!unreleased_.empty() && unreleased_.front().seq <= store_.safe_seq()) {
+        spare_.push_back(std::move(unreleased_.front()));
+        unreleased_.pop_front();
+        last = &spare_.back();
+    }
+    bool crowded = false;
+    for (std::size_t i = 0; i < sources_.size(); i++) {
+        if (last != nullptr && i < last->places.size()) {
+            sources_[i]->release_to(last->places[i], last->seq + 1, last->missed);
+        }
+        crowded = crowded || sources_[i]->crowded();
+    }
+    if (crowded) {
+        store_.hurry();
+    }
 }
 
 // Where directories are goes first: it is needed by who reads the events behind these.
@@ -92,10 +144,11 @@ void Pipeline::answer_syncs() {
     if (ready.empty()) {
         return;
     }
-    const Status synced = store_.sync();
-    for (const auto& done : ready) {
-        done(synced);
-    }
+    store_.sync([ready = std::move(ready)](const Status& status) {
+        for (const auto& done : ready) {
+            done(status);
+        }
+    });
 }
 
 unsigned Pipeline::drain(Source& source) {
@@ -156,7 +209,7 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
 }
 
 void Pipeline::note_probe_missed(std::uint64_t total) {
-    if (total <= counters_.probe_missed || stuck_ || held_.event || held_.gap) {
+    if (total <= counters_.probe_missed || stuck_ || waiting()) {
         return;
     }
     const std::uint64_t missed = total - counters_.probe_missed;
@@ -301,8 +354,8 @@ void Pipeline::follow_directories(const vx_event& event, std::uint64_t ticket) {
     }
 }
 
-// Appends what was read last; writes the batch when it is full. False: the store is stuck, and the
-// item waits in held_ (its record stays in the ring, which is not released before the next flush).
+// Appends what was read last. False: the store is stuck, or has no room now, and the item waits in
+// held_ (its record stays in the ring, which is not released before it is stored).
 bool Pipeline::store_held() {
     for (int attempt = 0; attempt < 2; attempt++) {
         const Status status = held_.event ? store_.append(held_.view) : store_.append(held_.lost);
@@ -322,7 +375,7 @@ bool Pipeline::store_held() {
             return false;
         }
     }
-    get_stuck(Status::error(ENOBUFS, "an event is longer than the store's batch"));
+    store_.hurry();
     return false;
 }
 
@@ -374,7 +427,7 @@ void Pipeline::get_stuck(const Status& status) {
 
 void Pipeline::get_unstuck() {
     if (!stuck_reason_.empty()) {
-        spdlog::info("the event store can be written again");
+        spdlog::info("the journal can be written again");
         stuck_reason_.clear();
     }
 }
@@ -397,9 +450,16 @@ std::uint64_t Pipeline::abandon() {
 }
 
 void Pipeline::sync(std::function<void(const Status&)> done) {
-    if (stuck_ || broken_) {
-        done(Status::error(EIO, stuck_ ? stuck_reason_.c_str() : "the ring is broken"));
+    if (broken_) {
+        done(Status::error(EIO, "the ring is broken"));
         return;
+    }
+    if (stuck_) {
+        if (Status status = flush(); !status) {
+            done(status);
+            return;
+        }
+        stuck_ = false;
     }
     Barrier barrier;
     for (auto& source : sources_) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pipeline: from the rings to the event store, on one thread, in one direction.
+// Pipeline: from the rings to the journal, on one thread, in one direction.
 //
 //   ring -> directory map, path -> translate -> store -> pushback, subscribers
 //
-// turn() is called by the event loop before it waits. It reads what the rings hold, in place,
-// writes it to the store with one write a batch, and only then gives the room in the ring back:
-// when the store can not take it (disk full) nothing is dropped here; the ring fills, and what it
-// then loses is counted there.
+// turn() is called by the event loop before it waits. It reads what the rings hold, in place, and
+// appends it to the store, which writes it without anybody waiting. The room in the ring is given
+// back when the store has made it safe: so a daemon that dies loses nothing, and when the store can
+// not take more (disk full) nothing is dropped here; the ring fills, and what it then loses is
+// counted there.
 #pragma once
 
 #include <array>
@@ -74,7 +75,7 @@ class Pipeline {
     void not_observed_until_now();
 
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
-    // stuck.
+    // stuck, or has no room until it makes progress.
     bool turn();
 
     // Of a channel that was taken over: so many had been told before. Once, before the first
@@ -118,6 +119,13 @@ class Pipeline {
         std::function<void(const Status&)> done;
     };
 
+    // What was read up to some number, and not given back yet.
+    struct Unreleased {
+        std::uint64_t seq = 0;  // the last
+        std::uint64_t missed = 0;
+        std::vector<Source::Place> places;  // of each source
+    };
+
     unsigned drain(Source& source);
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record, std::uint32_t producer);
@@ -129,8 +137,12 @@ class Pipeline {
     void under_mount(const EventView& view);
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
+    // Something was read that the store has no room for.
+    [[nodiscard]] bool waiting() const { return held_.event || held_.gap; }
     bool store_held();
     Status flush();
+    void note_places();
+    void release();
     void publish(const EventView& view);
     void push_back(const EventView& view);
     bool finish_turn();
@@ -151,6 +163,8 @@ class Pipeline {
     std::function<void(const Gap&)> on_gap_;
     std::unordered_map<std::uint64_t, std::uint64_t> mounts_;
     std::deque<Barrier> syncs_;
+    std::deque<Unreleased> unreleased_;
+    std::vector<Unreleased> spare_;  // their memory is used again
     PipelineCounters counters_;
     Held held_;
     std::string path_;

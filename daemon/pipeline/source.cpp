@@ -37,9 +37,14 @@ Source::Mark Source::mark() const {
     return mark;
 }
 
-void Source::release(std::uint64_t next_seq, std::uint64_t missed) {
-    vx_reader_release(&reader_);
-    vx_reader_note(&reader_, next_seq, missed);
+void Source::where(Place& at) const {
+    at.resize(vx_reader_places(reader_.n));
+    vx_reader_where(&reader_, at.data());
+}
+
+void Source::release_to(const Place& at, std::uint64_t next_seq, std::uint64_t missed) {
+    vx_reader_release_to(&reader_, at.data());
+    vx_reader_note(&reader_, at.data(), next_seq, missed);
 }
 
 bool Source::sleep() {

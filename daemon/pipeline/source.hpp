@@ -46,9 +46,14 @@ class Source {
         return vx_reader_passed(&reader_, mark.data()) != 0;
     }
 
-    // Gives back the room of all that was read, and notes for who may come later that the event
-    // behind it has this number, and how many missed calls have been told.
-    void release(std::uint64_t next_seq, std::uint64_t missed);
+    // How far the ring has been read.
+    using Place = std::vector<__u64>;
+    void where(Place& at) const;
+    // Gives back the room of what lies before a place, and notes for who may come later that the
+    // event behind it has this number, and how many missed calls have been told.
+    void release_to(const Place& at, std::uint64_t next_seq, std::uint64_t missed);
+    // Much of the ring is read and not given back.
+    [[nodiscard]] bool crowded() const { return vx_reader_crowded(&reader_) != 0; }
 
     // Goes to sleep if there is nothing to read. True: the ring's wakeup will come. False: read on.
     bool sleep();

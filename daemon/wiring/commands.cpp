@@ -66,13 +66,16 @@ Json Commands::stream() const {
 Json Commands::journal() const {
     const journal::StoreStats& s = daemon_.store_->stats();
     Json out;
-    put_bytes(out, "directory", daemon_.store_->directory());
+    put_bytes(out, "directory", daemon_.directory_->path());
     out.update({{"id", daemon_.store_->id().text()},
                 {"written_seq", daemon_.store_->written_seq()},
                 {"durable_seq", daemon_.store_->durable_seq()},
+                {"durability", journal::durability_name(daemon_.options_.durability)},
+                {"buffered_bytes", daemon_.store_->buffered_bytes()},
                 {"bytes", s.bytes},
                 {"writes", s.writes},
                 {"write_errors", s.write_errors},
+                {"syncs", s.syncs},
                 {"sync_errors", s.sync_errors},
                 {"segments", s.segments}});
     return out;

@@ -16,22 +16,25 @@
 namespace vexfs {
 
 namespace {
-constexpr std::uint64_t kSyncPeriodNs = 1'000'000'000;
+constexpr std::uint64_t kMissedPeriodNs = 1'000'000'000;
 constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 // What the mount must know of its backing directory to keep its caches true.
 constexpr std::uint64_t kInvalidatingOps =
     VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_CLOSE);
 }  // namespace
 
-Daemon::Daemon(const Options& options, journal::SegmentWriter* writer)
-    : options_(options), writer_(writer), started_ns_(clock_.mono_ns()) {}
+Daemon::Daemon(const Options& options, MakeDisk make_disk)
+    : options_(options), make_disk_(std::move(make_disk)), started_ns_(clock_.mono_ns()) {}
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options,
-                                              journal::SegmentWriter* writer) {
-    std::unique_ptr<Daemon> self(new Daemon(options, writer));
+std::unique_ptr<journal::Disk> Daemon::real_disk(int directory, FileIo& io) {
+    return std::make_unique<journal::DirectoryDisk>(directory, io);
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const MakeDisk& make_disk) {
+    std::unique_ptr<Daemon> self(new Daemon(options, make_disk));
     using Step = Status (Daemon::*)();
     // The control socket comes first: it is what tells a second daemon that there is one.
-    for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_store,
+    for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_journal,
                       &Daemon::open_channel, &Daemon::open_mount, &Daemon::open_watches}) {
         if (Status status = (self.get()->*step)(); !status) {
             return status;
@@ -64,31 +67,45 @@ Status Daemon::open_loop() {
         .status();
 }
 
-Status Daemon::open_store() {
-    Result<std::unique_ptr<journal::FileStore>> store =
-        journal::FileStore::open({.directory = options_.journal}, writer_);
+Status Daemon::open_journal() {
+    Result<journal::OwnedDirectory> directory = journal::OwnedDirectory::open(options_.journal);
+    if (!directory) {
+        return directory.status();
+    }
+    directory_ = std::move(*directory);
+    disk_ = make_disk_(directory_->fd(), *loop_);
+    journal::StoreConfig config{.durability = options_.durability};
+    if (options_.segment_bytes != 0) {
+        config.segment_bytes = options_.segment_bytes;
+    }
+    Result<std::unique_ptr<journal::SegmentStore>> store =
+        journal::SegmentStore::open(config, *disk_);
     if (!store) {
-        return store.status();
+        return store.status().with_context("open journal " + options_.journal);
     }
     store_ = std::move(*store);
     pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
                                            Pipeline::Config{.pushback = options_.pushback});
     loop_->before_wait([this] { return pipeline_->turn(); });
-    Result<OpId> retry = loop_->every(kRetryPeriodNs, [this](int) {
+    return tick_journal();
+}
+
+Status Daemon::tick_journal() {
+    const auto every = [this](std::uint64_t period_ns, Loop::Handler handler) {
+        return loop_->every(period_ns, std::move(handler)).status();
+    };
+    Status status = every(kRetryPeriodNs, [this](int) {
         trust_caches();
         pipeline_->retry();
     });
-    if (!retry) {
-        return retry.status();
+    if (status) {
+        status = every(kMissedPeriodNs, [this](int) { look_for_missed(); });
     }
-    // The store remembers and logs why a sync failed: degraded() has it.
-    return loop_
-        ->every(kSyncPeriodNs,
-                [this](int) {
-                    look_for_missed();
-                    store_->sync().ignore();
-                })
-        .status();
+    if (status) {
+        status = every(static_cast<std::uint64_t>(options_.sync_interval_s * 1e9),
+                       [this](int) { store_->tick(); });
+    }
+    return status;
 }
 
 Status Daemon::open_channel() {
@@ -152,7 +169,10 @@ Status Daemon::read_channel() {
     if (!source) {
         return source.status().with_context("unload vexfs.ko and load it again");
     }
-    (*source)->release(store_->next_seq(), pipeline_->counters().probe_missed);
+    // Who takes over next must not look for this ring's records in the journal before it.
+    Source::Place now;
+    (*source)->where(now);
+    (*source)->release_to(now, store_->next_seq(), pipeline_->counters().probe_missed);
     pipeline_->add_source(std::move(*source));
     return {};
 }
@@ -353,13 +373,9 @@ std::vector<std::string> Daemon::degraded() const {
         reasons.push_back("kernel module not used (" + no_channel_reason_ +
                           "): only what goes through the mount is seen");
     }
-    if (pipeline_->stuck()) {
-        reasons.push_back("the event store can not be written: " + pipeline_->stuck_reason());
-    }
-    if (const Status& status = store_->sync_status(); !status) {
-        reasons.push_back(
-            fmt::format("events behind number {} would not survive a power cut: {}",
-                        store_->durable_seq(), status.message()));
+    if (const Status& health = store_->health(); !health) {
+        reasons.push_back(fmt::format("events behind number {} can not be made durable: {}",
+                                      store_->durable_seq(), health.message()));
     }
     if (pipeline_->broken()) {
         reasons.emplace_back("the ring is broken: restart vexfsd");
@@ -442,20 +458,21 @@ Status Daemon::drain() {
     const auto synced = std::make_shared<std::optional<Status>>();
     pipeline_->sync([synced](const Status& status) { *synced = status; });
     while (!*synced && !pipeline_->stuck() && !pipeline_->broken()) {
-        pipeline_->turn();
+        if (Status status = loop_->turn(true); !status) {
+            return status;
+        }
     }
-    if (pipeline_->stuck() || pipeline_->broken()) {
-        const std::string why =
-            pipeline_->stuck() ? pipeline_->stuck_reason() : "the ring is broken";
-        return Status::error(
-            EIO, fmt::format("{} events could not be stored: {}", pipeline_->abandon(), why));
+    const Status why = pipeline_->broken()  ? Status::error(EIO, "the ring is broken")
+                       : pipeline_->stuck() ? Status::error(EIO, pipeline_->stuck_reason())
+                                            : **synced;
+    if (!why) {
+        const std::uint64_t lost = pipeline_->abandon();
+        return why.with_context(
+            lost != 0 ? fmt::format("{} events could not be stored", lost)
+                      : fmt::format("events behind number {} could not be made durable",
+                                    store_->durable_seq()));
     }
-    if (store_->sync_status()) {
-        return **synced;
-    }
-    // Once more: it writes again what may be gone.
-    return store_->sync().with_context(fmt::format(
-        "events behind number {} could not be made durable", store_->durable_seq()));
+    return store_->close();
 }
 
 }  // namespace vexfs

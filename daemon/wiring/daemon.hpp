@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@
 #include "fuse/invalidator.hpp"
 #include "fuse/mount.hpp"
 #include "fuse/ring_sink.hpp"
-#include "journal/file_store.hpp"
+#include "journal/directory.hpp"
+#include "journal/segment_store.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pushback/push_ring.hpp"
 #include "ring/channel.hpp"
@@ -28,10 +30,14 @@ namespace vexfs {
 
 class Daemon {
   public:
+    // Makes the disk that the journal is written to.
+    using MakeDisk = std::function<std::unique_ptr<journal::Disk>(int directory, FileIo& io)>;
+
     // Sets everything up; on an error nothing is left behind. Blocks SIGINT, SIGTERM, SIGHUP in the
-    // calling thread. `writer`, which outlives the daemon, writes the event store; nullptr: files.
+    // calling thread.
     static Result<std::unique_ptr<Daemon>> start(const Options& options,
-                                                 journal::SegmentWriter* writer = nullptr);
+                                                 const MakeDisk& make_disk = real_disk);
+    static std::unique_ptr<journal::Disk> real_disk(int directory, FileIo& io);
     // stop(), if that was not called.
     ~Daemon();
 
@@ -47,10 +53,11 @@ class Daemon {
 
   private:
     friend class Commands;
-    Daemon(const Options& options, journal::SegmentWriter* writer);
+    Daemon(const Options& options, MakeDisk make_disk);
 
-    Status open_store();
     Status open_loop();
+    Status open_journal();
+    Status tick_journal();
     Status open_channel();
     Status read_channel();
     Status keep_directories();
@@ -69,11 +76,14 @@ class Daemon {
     void add_gone_watches(std::vector<std::string>& reasons) const;
 
     Options options_;
-    journal::SegmentWriter* writer_;
+    MakeDisk make_disk_;
     SystemClock clock_;
     std::uint64_t started_ns_ = 0;
+    // The loop goes first: it waits for the writes that it has under way for the store.
+    std::optional<journal::OwnedDirectory> directory_;
+    std::unique_ptr<journal::Disk> disk_;
+    std::unique_ptr<journal::SegmentStore> store_;
     std::unique_ptr<Loop> loop_;
-    std::unique_ptr<journal::FileStore> store_;
     DirectoryMap paths_;
     std::unique_ptr<DirectoryLog> directories_;
     std::unique_ptr<Channel> channel_;

@@ -206,12 +206,13 @@ enum class GapReason : std::uint16_t {
     expired = 2,    // older than what the journal keeps
     stopped = 3,    // nothing was watching: how many are missing is not known (count 0)
     probe_missed = 4,  // the kernel could not follow some calls (count 0: not all need be of here)
+    unclean = 5,       // the machine stopped before the journal was durable: at most so many
 };
-inline constexpr unsigned kGapReasons = 5;
+inline constexpr unsigned kGapReasons = 6;
 
 constexpr std::string_view gap_reason_name(GapReason reason) {
     constexpr std::array<std::string_view, kGapReasons> names = {
-        "ring_full", "damaged", "expired", "stopped", "probe_missed"};
+        "ring_full", "damaged", "expired", "stopped", "probe_missed", "unclean"};
     const auto i = static_cast<std::size_t>(reason);
     return i < names.size() ? names[i] : std::string_view("unknown");
 }

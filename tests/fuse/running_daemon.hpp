@@ -17,7 +17,7 @@ namespace vexfs::test {
 
 class RunningDaemon {
   public:
-    explicit RunningDaemon(journal::SegmentWriter* writer = nullptr) {
+    explicit RunningDaemon(const Daemon::MakeDisk& make_disk = Daemon::real_disk) {
         ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
         Options options;
         options.source = tree.source();
@@ -26,7 +26,7 @@ class RunningDaemon {
         options.ops = VX_OPS_ALL;
         options.journal = tree.root() + "/journal";
         options.socket = socket();
-        auto started = Daemon::start(options, writer);
+        auto started = Daemon::start(options, make_disk);
         INFO(started.status().message());
         REQUIRE(started.ok());
         daemon = *std::move(started);

@@ -29,7 +29,7 @@ struct Kept {
 class Reading {
   public:
     explicit Reading(std::uint64_t seed) : random_(seed), ring_(kSmall) {
-        vx_reader_note(&ring_.reader, 1, 0);
+        vx_reader_note(&ring_.reader, where().data(), 1, 0);
     }
 
     void attempt() {
@@ -119,9 +119,14 @@ class Reading {
         }
     }
 
+    [[nodiscard]] std::vector<__u64> where() const {
+        std::vector<__u64> at(vx_reader_places(kSubs / VX_CLASSES));
+        vx_reader_where(&ring_.reader, at.data());
+        return at;
+    }
+
     void release(std::uint32_t subs) {
-        std::vector<__u64> pos(kSubs);
-        vx_reader_positions(&ring_.reader, pos.data());
+        std::vector<__u64> pos = where();
         for (std::uint32_t i = subs; i < kSubs; i++) {
             pos[i] = ring_.get()->slots[i / VX_CLASSES].tail[i % VX_CLASSES];
         }
@@ -131,7 +136,7 @@ class Reading {
     // vx_reader_note(), or its first stores.
     void note(std::uint32_t subs, bool whole) {
         if (whole) {
-            vx_reader_note(&ring_.reader, next_seq_, 0);
+            vx_reader_note(&ring_.reader, where().data(), next_seq_, 0);
             return;
         }
         for (std::uint32_t i = 0; i < subs; i++) {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "control/server.hpp"
-#include "journal/file_store.hpp"
 #include "support/catch.hpp"
+#include "support/journal.hpp"
 #include "support/records.hpp"
 #include "support/temp_directory.hpp"
 #include "sys/loop.hpp"
@@ -69,14 +69,14 @@ class Daemon {
     Daemon() {
         loop = *vexfs::Loop::create();
         server = *vexfs::ControlServer::create(*loop, socket());
-        store = *vexfs::journal::FileStore::open({.directory = dir / "journal"});
+        store = std::make_unique<vexfs::test::TestJournal>(dir / "journal");
         server->add("sync", [](const vexfs::Json&, const vexfs::Reply& reply) { reply.done(); });
         server->add("status", [this](const vexfs::Json&, const vexfs::Reply& reply) {
-            const vexfs::Cursor cursor{store->id(), store->written_seq()};
+            const vexfs::Cursor cursor{store->id(), store->store->written_seq()};
             reply.done({{"degraded", {"no kernel module"}},
                         {"daemon", {{"version", "1.2.3"}}},
                         {"stream", {{"cursor", cursor.text()}, {"lost", 5}}},
-                        {"journal", {{"directory", store->directory()}, {"durable_seq", 0}}}});
+                        {"journal", {{"directory", dir / "journal"}, {"durable_seq", 0}}}});
         });
         thread = std::thread([this] { (void)loop->run(); });
     }
@@ -96,7 +96,7 @@ class Daemon {
     vexfs::test::TempDirectory dir;
     std::unique_ptr<vexfs::Loop> loop;
     std::unique_ptr<vexfs::ControlServer> server;
-    std::unique_ptr<vexfs::journal::FileStore> store;
+    std::unique_ptr<vexfs::test::TestJournal> store;
     std::thread thread;
 };
 

@@ -10,34 +10,42 @@
 #include <thread>
 #include <vector>
 
-#include "journal/file_store.hpp"
+#include "journal/segment_reader.hpp"
+#include "journal/verify.hpp"
 #include "support/catch.hpp"
+#include "support/journal.hpp"
 #include "support/records.hpp"
 #include "support/temp_directory.hpp"
 
 using namespace vexfs;  // NOLINT: a test
-using journal::FileStore;
+using test::offset_of;
 using test::Record;
 using test::TempDirectory;
+using test::TestJournal;
 using Item = Reader::Item;
 
 namespace {
 
-std::unique_ptr<FileStore> open_store(const std::string& path, std::uint64_t segment = 1 << 20) {
-    journal::FileStoreConfig config;
-    config.directory = path;
-    config.segment_bytes = segment;
-    auto store = FileStore::open(config);
-    REQUIRE(store.ok());
-    return std::move(*store);
+std::unique_ptr<TestJournal> open_store(const std::string& path, std::uint64_t segment = 1 << 20) {
+    return std::make_unique<TestJournal>(path, journal::StoreConfig{.segment_bytes = segment});
 }
 
-void put(FileStore& store, unsigned n) {
+void put(TestJournal& store, unsigned n) {
     const Record record(VX_OP_FILE_CREATE);
     for (unsigned i = 0; i < n; ++i) {
         REQUIRE(store.append(record.view(store.next_seq(), "/w/name")).ok());
     }
     REQUIRE(store.flush().ok());
+}
+
+// A journal that nobody writes any more.
+void write_journal(const std::string& path, int writes, unsigned each,
+                   std::uint64_t segment = 1 << 20) {
+    auto store = open_store(path, segment);
+    for (int i = 0; i < writes; ++i) {
+        put(*store, each);
+    }
+    REQUIRE(store->close().ok());
 }
 
 Reader open_reader(const std::string& path) {
@@ -69,6 +77,13 @@ std::vector<long> read_all(Reader& reader) {
             seqs.push_back(static_cast<long>(reader.event().seq));
         }
     }
+}
+
+std::vector<std::uint64_t> segments_of(const std::string& directory) {
+    const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY));
+    auto segments = journal::list_segments(fd.get());
+    REQUIRE(segments.ok());
+    return *segments;
 }
 
 std::vector<long> range(long from, long to) {
@@ -174,19 +189,14 @@ TEST_CASE("reader: a gap of no numbers comes to who stands right before it, and 
 
 TEST_CASE("reader: what is damaged or gone is reported as a gap and never passed over") {
     const TempDirectory dir;
-    {
-        auto store = open_store(dir.path(), 4096);
-        for (int i = 0; i < 10; ++i) {
-            put(*store, 5);
-        }
-    }
+    write_journal(dir.path(), 10, 5, 4096);
     const std::string first = dir / journal::segment_name(1);
-    const auto entry = [&] {
-        return (std::filesystem::file_size(first) - sizeof(journal::SegmentHeader)) / 15;
-    }();
+    const std::uint64_t second = *std::next(segments_of(dir.path()).begin());
+    const auto last = static_cast<long>(second) - 1;  // of the first segment
+    REQUIRE(last > 5);
     SECTION("damaged bytes in an entry") {
         const UniqueFd fd(::open(first.c_str(), O_WRONLY));
-        const auto at = static_cast<off_t>(sizeof(journal::SegmentHeader) + 2 * entry + 80);
+        const auto at = static_cast<off_t>(offset_of(dir.path(), 3) + 80);
         REQUIRE(::pwrite(fd.get(), "zzzz", 4, at) == 4);
         Reader reader = open_reader(dir.path());
         CHECK(next(reader) == Item::event);
@@ -198,35 +208,35 @@ TEST_CASE("reader: what is damaged or gone is reported as a gap and never passed
         CHECK(read_all(reader) == range(4, 50));
     }
     SECTION("a segment's end is missing") {
-        std::filesystem::resize_file(first, sizeof(journal::SegmentHeader) + 5 * entry + 10);
+        std::filesystem::resize_file(first, offset_of(dir.path(), 6) + 10);
         Reader reader = open_reader(dir.path());
         std::vector<long> expected = range(1, 5);
-        const std::vector<long> rest = range(16, 50);
-        expected.insert(expected.end(), {-6, -15});
+        const std::vector<long> rest = range(last + 1, 50);
+        expected.insert(expected.end(), {-6, -last});
         expected.insert(expected.end(), rest.begin(), rest.end());
         CHECK(read_all(reader) == expected);
     }
     SECTION("the oldest segment was removed") {
         std::filesystem::remove(first);
         Reader reader = open_reader(dir.path());
-        CHECK(read_all(reader) == range(16, 50));
-        REQUIRE(reader.seek({reader.journal(), 10}).ok());
+        CHECK(read_all(reader) == range(last + 1, 50));
+        REQUIRE(reader.seek({reader.journal(), 3}).ok());
         CHECK(next(reader) == Item::gap);
-        CHECK(reader.gap().from == 11);
-        CHECK(reader.gap().to == 15);
+        CHECK(reader.gap().from == 4);
+        CHECK(reader.gap().to == second - 1);
         CHECK(reader.gap().reason == GapReason::expired);
-        CHECK(read_all(reader) == range(16, 50));
+        CHECK(read_all(reader) == range(last + 1, 50));
     }
 }
 
 TEST_CASE("reader: what is being written is not an entry yet, and not damage") {
     const TempDirectory dir;
-    { put(*open_store(dir.path()), 2); }
+    write_journal(dir.path(), 1, 2);
     const std::string path = dir / journal::segment_name(1);
     std::vector<char> bytes(std::filesystem::file_size(path));
     const UniqueFd fd(::open(path.c_str(), O_RDWR));
     REQUIRE(::pread(fd.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
-    const std::size_t half = (bytes.size() + sizeof(journal::SegmentHeader)) / 2 + 50;
+    const std::size_t half = offset_of(dir.path(), 2) + 50;
     REQUIRE(::ftruncate(fd.get(), static_cast<off_t>(half)) == 0);
     Reader reader = open_reader(dir.path());
     CHECK(next(reader) == Item::event);
@@ -294,12 +304,12 @@ TEST_CASE("reader: follows a writer in another thread over many segments and mis
 namespace {
 
 // Writes in small pieces, as a kernel may that copies page by page while others read.
-class SlowDisk final : public journal::SegmentWriter {
-  public:
-    Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
+class SlowIo final : public test::QueuedIo {
+  protected:
+    Status write_now(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
         while (!bytes.empty()) {
             const std::size_t n = std::min<std::size_t>(bytes.size(), 97);
-            if (Status status = real_.write(fd, bytes.first(n), offset); !status) {
+            if (Status status = QueuedIo::write_now(fd, bytes.first(n), offset); !status) {
                 return status;
             }
             bytes = bytes.subspan(n);
@@ -307,32 +317,29 @@ class SlowDisk final : public journal::SegmentWriter {
         }
         return {};
     }
-    Status sync(int fd) override { return real_.sync(fd); }
-
-  private:
-    journal::PwriteWriter real_;
 };
 
 }  // namespace
 
-TEST_CASE("what is being written while it is read is never taken for damage") {
+TEST_CASE("what is being written while it is read, in any order, is never taken for damage") {
     constexpr std::uint64_t kEvents = 20'000;
     const TempDirectory dir;
-    SlowDisk disk;
-    journal::FileStoreConfig config;
-    config.directory = dir.path();
-    auto opened = FileStore::open(config, &disk);
-    REQUIRE(opened.ok());
-    put(**opened, 1);
+    TestJournal journal(dir.path(), {.segment_bytes = 256 << 10}, std::make_unique<SlowIo>());
+    put(journal, 1);
     Reader reader = open_reader(dir.path());
-    std::thread writer([&store = **opened] {
+    std::thread writer([&journal] {
         const Record record(VX_OP_FILE_CREATE);
-        while (store.next_seq() <= kEvents) {
+        while (journal.next_seq() <= kEvents) {
             for (unsigned i = 0; i < 7; ++i) {
-                store.append(record.view(store.next_seq(), "/w/name")).ignore();
+                journal.append(record.view(journal.next_seq(), "/w/name")).ignore();
             }
-            store.flush().ignore();
+            journal.store->flush().ignore();
+            if (journal.io->waiting() > 1) {
+                journal.io->step(1);  // the later write first
+                journal.io->run();
+            }
         }
+        journal.io->run();
     });
     std::uint64_t read = 0;
     std::uint64_t gaps = 0;

@@ -222,6 +222,9 @@ ring-bytes = 65536
 push-bytes = "1M"
 linger = 5
 journal = "j"
+durability = "commit"
+sync-interval = 0.25
+segment-bytes = "8M"
 socket = "s.sock"
 allow-other = true
 read-only = true
@@ -246,6 +249,9 @@ foreground = true
     CHECK(options->push_bytes == 1U << 20U);
     CHECK(options->linger_s == 5);
     CHECK(options->journal == file.dir + "/j");
+    CHECK(options->durability == journal::Durability::commit);
+    CHECK(options->sync_interval_s == 0.25);
+    CHECK(options->segment_bytes == 8U << 20U);
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);
     CHECK(options->read_only);

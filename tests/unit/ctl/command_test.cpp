@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// vexctl's command line as a program: help, usage errors, where it looks for the event store, and
+// vexctl's command line as a program: help, usage errors, where it looks for the journal, and
 // paths of any bytes.
 #include <sys/socket.h>
 #include <sys/un.h>

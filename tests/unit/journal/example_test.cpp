@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worked example of docs/events.md: the documented bytes are the ones that are written.
+// The worked example of docs/journal_format.md: the documented bytes are the ones that are written.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -49,8 +49,8 @@ test::Record example_record() {
 
 }  // namespace
 
-TEST_CASE("format: the worked example in docs/events.md is what is written") {
-    std::ifstream file(VEXFS_SOURCE_DIR "/docs/events.md");
+TEST_CASE("format: the worked example in docs/journal_format.md is what is written") {
+    std::ifstream file(VEXFS_SOURCE_DIR "/docs/journal_format.md");
     REQUIRE(file);
     std::stringstream text;
     text << file.rdbuf();

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "journal/ring_position.hpp"
 
-#include "journal/file_store.hpp"
 #include "support/catch.hpp"
+#include "support/journal.hpp"
 #include "support/records.hpp"
 #include "support/temp_directory.hpp"
 #include "translate/translate.hpp"
 
 using namespace vexfs;  // NOLINT: a test
-using journal::FileStore;
 using test::TempDirectory;
-
+using test::TestJournal;
 
 namespace {
 
-std::unique_ptr<FileStore> open_store(const TempDirectory& dir) {
-    auto store = FileStore::open({.directory = dir.path(), .segment_bytes = 4096});
-    REQUIRE(store.ok());
-    return std::move(*store);
-}
-
-void put(FileStore& store, unsigned op, unsigned producer, std::uint64_t count,
+void put(TestJournal& store, unsigned op, unsigned producer, std::uint64_t count,
          std::uint64_t ticket) {
     test::Record record(op);
     record->rec.count = count;
@@ -36,14 +29,14 @@ void put(FileStore& store, unsigned op, unsigned producer, std::uint64_t count,
 
 TEST_CASE("ring position: from the number asked for on, the highest of each sub-ring") {
     const TempDirectory dir;
-    const auto store = open_store(dir);
+    TestJournal store(dir.path(), {.segment_bytes = 4096});
     for (std::uint64_t i = 0; i < 100; ++i) {  // several segments
-        put(*store, VX_OP_FILE_CREATE, 1, i, 2 * i);
-        REQUIRE(store->flush().ok());
+        put(store, VX_OP_FILE_CREATE, 1, i, 2 * i);
+        REQUIRE(store.flush().ok());
     }
-    put(*store, VX_OP_FILE_READ, 2, 7, 200);
-    REQUIRE(store->flush().ok());
-    REQUIRE(store->stats().segments > 2);
+    put(store, VX_OP_FILE_READ, 2, 7, 200);
+    REQUIRE(store.flush().ok());
+    REQUIRE(store.stats().segments > 2);
 
     const auto all = journal::ring_position(dir.path(), 1);
     REQUIRE(all.ok());
@@ -63,34 +56,34 @@ TEST_CASE("ring position: from the number asked for on, the highest of each sub-
 
 TEST_CASE("ring position: losses were read too, also those that take no number") {
     const TempDirectory dir;
-    const auto store = open_store(dir);
-    put(*store, VX_OP_FILE_CREATE, 0, 0, 0);
+    TestJournal store(dir.path(), {.segment_bytes = 4096});
+    put(store, VX_OP_FILE_CREATE, 0, 0, 0);
     Gap tickets;
     tickets.from = 2;
     tickets.to = 4;
     tickets.next_ticket = 4;
-    REQUIRE(store->append(tickets).ok());
+    REQUIRE(store.append(tickets).ok());
     Gap account;
     account.from = 5;
     account.to = 4;
     account.account = true;
     account.next_count = 4;
     account.ops = {{.op = VX_OP_FILE_CREATE, .count = 3}};
-    REQUIRE(store->append(account).ok());
+    REQUIRE(store.append(account).ok());
     Gap data = account;
     data.to = 9;
     data.producer = 1;
     data.class_d = true;
     data.next_count = 12;
     data.ops = {{.op = VX_OP_FILE_READ, .count = 5}};
-    REQUIRE(store->append(data).ok());
+    REQUIRE(store.append(data).ok());
     Gap missed;
     missed.from = 10;
     missed.to = 9;
     missed.reason = GapReason::probe_missed;
     missed.next_count = 33;
-    REQUIRE(store->append(missed).ok());
-    REQUIRE(store->flush().ok());
+    REQUIRE(store.append(missed).ok());
+    REQUIRE(store.flush().ok());
 
     const auto at = journal::ring_position(dir.path(), 1);
     REQUIRE(at.ok());

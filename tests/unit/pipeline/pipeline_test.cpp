@@ -41,15 +41,27 @@ class MemoryStore final : public journal::Store {
         written_ = next_ - 1;
         return {};
     }
-    Status sync() override {
+    void sync(Done done) override {
         durable_ = written_;
-        return {};
+        done({});
+    }
+    void hurry() override { ++hurries; }
+    void on_progress(std::function<void()> fn) override { progress_ = std::move(fn); }
+    [[nodiscard]] std::uint64_t safe_seq() const override {
+        return unsafe ? durable_ : written_;
+    }
+    // What was written is durable.
+    void settle() {
+        durable_ = written_;
+        progress_();
     }
     [[nodiscard]] std::uint64_t written_seq() const override { return written_; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return durable_; }
     [[nodiscard]] const journal::StoreStats& stats() const override { return stats_; }
 
     bool full = false;
+    bool unsafe = false;  // only what is durable is safe
+    unsigned hurries = 0;
     std::size_t batch_limit = 8;
     std::vector<Kept> written;
 
@@ -67,6 +79,7 @@ class MemoryStore final : public journal::Store {
     }
 
     JournalId id_;
+    std::function<void()> progress_;
     std::vector<Kept> batch_;
     std::uint64_t next_ = 1;
     std::uint64_t written_ = 0;
@@ -307,6 +320,22 @@ TEST_CASE("a stuck store is back-pressure: what the ring then loses is a counted
     bench.run();
     CHECK(bench.pipeline.counters().lost == lost);
     CHECK(bench.store.written_seq() == attempts);
+}
+
+TEST_CASE("the ring's room is given back when the store has made safe what was in it") {
+    Bench bench(4096);
+    bench.store.unsafe = true;
+    std::uint64_t put = 0;
+    while (bench.put(VX_OP_FILE_CREATE, put + 1)) {
+        ++put;
+        bench.run();
+    }
+    REQUIRE(bench.store.written.size() == put);  // it was read, and the ring is full all the same
+    CHECK(bench.store.hurries > 0);
+    bench.store.settle();
+    CHECK(bench.put(VX_OP_FILE_CREATE, put + 1));
+    bench.run();
+    CHECK(bench.pipeline.counters().lost == 1);
 }
 
 TEST_CASE("sync answers when all that happened before is stored and durable") {

@@ -30,7 +30,10 @@ class MemoryStore final : public journal::Store {
         return {};
     }
     Status flush() override { return {}; }
-    Status sync() override { return {}; }
+    void sync(Done done) override { done({}); }
+    void hurry() override {}
+    void on_progress(std::function<void()>) override {}
+    [[nodiscard]] std::uint64_t safe_seq() const override { return next_seq_ - 1; }
     [[nodiscard]] std::uint64_t written_seq() const override { return next_seq_ - 1; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return next_seq_ - 1; }
     [[nodiscard]] const journal::StoreStats& stats() const override { return stats_; }

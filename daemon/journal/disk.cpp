@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/disk.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/file.hpp"
+
+namespace vexfs::journal {
+
+namespace {
+
+Status result_of(int returned, const char* what) {
+    return returned == 0 ? Status() : Status::from_errno(errno, what);
+}
+
+Result<UniqueFd> opened(UniqueFd fd, const std::string& name) {
+    return fd ? Result<UniqueFd>(std::move(fd)) : Status::from_errno(errno, "open " + name);
+}
+
+}  // namespace
+
+Result<UniqueFd> DirectoryDisk::create(const std::string& name) {
+    return opened(UniqueFd(::openat(directory_, name.c_str(),
+                                    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)),
+                  name);
+}
+
+Result<UniqueFd> DirectoryDisk::open(const std::string& name) {
+    return opened(UniqueFd(::openat(directory_, name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)),
+                  name);
+}
+
+Status DirectoryDisk::allocate(int fd, std::uint64_t bytes) {
+    int result = 0;
+    do {
+        result = ::fallocate(fd, 0, 0, static_cast<off_t>(bytes));
+    } while (result != 0 && errno == EINTR);
+    return result_of(result, "make room for a segment");
+}
+
+Status DirectoryDisk::truncate(int fd, std::uint64_t bytes) {
+    return result_of(::ftruncate(fd, static_cast<off_t>(bytes)), "cut a segment");
+}
+
+Status DirectoryDisk::rename(const std::string& from, const std::string& to) {
+    return result_of(::renameat(directory_, from.c_str(), directory_, to.c_str()),
+                     "name a segment");
+}
+
+Status DirectoryDisk::remove(const std::string& name) {
+    return result_of(::unlinkat(directory_, name.c_str(), 0), "remove a segment");
+}
+
+Status DirectoryDisk::sync_directory() {
+    return result_of(::fsync(directory_), "sync the journal's directory");
+}
+
+Status DirectoryDisk::write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+    return write_at(fd, bytes, offset, "write journal");
+}
+
+Status DirectoryDisk::sync(int fd) {
+    return result_of(::fdatasync(fd), "sync journal");
+}
+
+Status DirectoryDisk::start_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                                  WriteSync sync, FileIo::Handler done) {
+    return io_.write(fd, bytes, offset, sync, std::move(done));
+}
+
+Status DirectoryDisk::start_sync(int fd, FileIo::Handler done) {
+    return io_.fdatasync(fd, std::move(done));
+}
+
+}  // namespace vexfs::journal

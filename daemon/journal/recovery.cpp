@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/recovery.hpp"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "journal/segment_reader.hpp"
+
+namespace vexfs::journal {
+
+namespace {
+
+// A file too short for a header holds nothing.
+Result<bool> has_header(Disk& disk, std::uint64_t first_seq) {
+    const std::string name = segment_name(first_seq);
+    struct stat st {};
+    if (::fstatat(disk.directory(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return Status::from_errno(errno, "look at segment " + name);
+    }
+    return static_cast<std::uint64_t>(st.st_size) >= sizeof(SegmentHeader);
+}
+
+Status remove_headless(Disk& disk, std::vector<std::uint64_t>& segments) {
+    while (!segments.empty()) {
+        const Result<bool> whole = has_header(disk, segments.back());
+        if (!whole || *whole) {
+            return whole.status();
+        }
+        const std::string name = segment_name(segments.back());
+        spdlog::warn("journal: segment {} has no header: removed", name);
+        if (Status status = disk.remove(name); !status) {
+            return status;
+        }
+        segments.pop_back();
+    }
+    return {};
+}
+
+// Entries from `next` on are those of the next segment.
+Status cut_overlap(Disk& disk, std::uint64_t first_seq, std::uint64_t next) {
+    Result<SegmentReader> reader = SegmentReader::open(disk.directory(), first_seq);
+    if (!reader) {
+        return {};  // a segment that cannot be read holds nothing twice; verify tells of it
+    }
+    const EntryHeader* entry = reader->peek();
+    while (entry != nullptr && last_seq(*entry) < next) {
+        reader->advance(*entry);
+        entry = reader->peek();
+    }
+    if (entry == nullptr) {
+        return {};
+    }
+    const std::string name = segment_name(first_seq);
+    spdlog::warn("journal: segment {}: its entries from event {} on are in the next one: cut off",
+                 name, next);
+    const Result<UniqueFd> fd = disk.open(name);
+    if (!fd) {
+        return fd.status();
+    }
+    const Status cut = disk.truncate(fd->get(), reader->position());
+    return cut ? disk.sync(fd->get()) : cut;
+}
+
+// Writes a segment anew, with a gap in the place of bytes that are no entry.
+class Copy {
+  public:
+    Copy(Disk& disk, SegmentReader& reader, const SegmentHeader& header)
+        : disk_(disk),
+          reader_(reader),
+          header_(header),
+          codec_(reader.journal()),
+          expected_(header.first_seq) {}
+
+    Status run() {
+        Result<UniqueFd> fd = disk_.create(kNewSegment);
+        if (!fd) {
+            return fd.status();
+        }
+        fd_ = std::move(*fd);
+        add(&header_, sizeof(header_));
+        Status status = copy_entries();
+        if (status) {
+            const std::uint64_t limit = std::max(reader_.limit(), header_.limit);
+            codec_.encode(LimitBody{.limit = limit, .closed = 0}, expected_, more(kLimitBytes));
+            status = write();
+        }
+        if (status) {
+            status = disk_.sync(fd_.get());
+        }
+        if (status) {
+            status = disk_.rename(kNewSegment, segment_name(header_.first_seq));
+        }
+        return status ? disk_.sync_directory() : status;
+    }
+
+  private:
+    static constexpr std::size_t kChunk = std::size_t{1} << 20U;
+
+    Status copy_entries() {
+        do {
+            while (const EntryHeader* entry = reader_.peek()) {
+                if (entry->seq > expected_) {
+                    add_gap(entry->seq - 1);
+                }
+                add(entry, entry->len);
+                expected_ = std::max(expected_, last_seq(*entry) + 1);
+                reader_.advance(*entry);
+                if (bytes_.size() >= kChunk) {
+                    if (Status status = write(); !status) {
+                        return status;
+                    }
+                }
+            }
+            if (!reader_.status()) {
+                return reader_.status();
+            }
+        } while (reader_.resync(expected_));
+        return {};
+    }
+
+    void add_gap(std::uint64_t to) {
+        Gap gap;
+        gap.from = expected_;
+        gap.to = to;
+        gap.reason = GapReason::damaged;
+        codec_.encode(gap, more(EntryCodec::size_of(gap)));
+    }
+
+    std::byte* more(std::size_t size) {
+        bytes_.resize(bytes_.size() + size);
+        return bytes_.data() + bytes_.size() - size;
+    }
+
+    void add(const void* data, std::size_t size) { std::memcpy(more(size), data, size); }
+
+    Status write() {
+        Status status = disk_.write(fd_.get(), bytes_, offset_);
+        offset_ += bytes_.size();
+        bytes_.clear();
+        return status;
+    }
+
+    Disk& disk_;
+    SegmentReader& reader_;
+    const SegmentHeader& header_;
+    EntryCodec codec_;
+    UniqueFd fd_;
+    std::vector<std::byte> bytes_;
+    std::uint64_t offset_ = 0;
+    std::uint64_t expected_;
+};
+
+Status write_anew(Disk& disk, const SegmentHeader& header) {
+    Result<SegmentReader> reader = SegmentReader::open(disk.directory(), header.first_seq);
+    return reader ? Copy(disk, *reader, header).run() : reader.status();
+}
+
+bool is_suspect(const Disk& disk) {
+    return ::faccessat(disk.directory(), kSuspect, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
+    Result<SegmentReader> reader = SegmentReader::open(directory, first_seq);
+    if (!reader) {
+        return reader.status();
+    }
+    LastSegment last;
+    last.header = reader->header();
+    last.next_seq = first_seq;
+    for (;;) {
+        while (const EntryHeader* entry = reader->peek()) {
+            last.next_seq = std::max(last.next_seq, last_seq(*entry) + 1);
+            last.entries++;
+            reader->advance(*entry);
+        }
+        if (!reader->status()) {
+            return reader->status();
+        }
+        if (!reader->resync(last.next_seq)) {
+            break;
+        }
+        last.damaged = true;
+    }
+    last.end = reader->position();
+    last.limit = reader->limit();
+    last.sealed = reader->seal().has_value();
+    last.torn = last.sealed ? 0 : reader->torn_bytes();
+    const Status hashed = last.hash.add(reader->fd(), sizeof(SegmentHeader), last.end);
+    return hashed ? Result<LastSegment>(std::move(last)) : hashed;
+}
+
+// Behind the last entry; a seal goes.
+Status add_unclean_gap(Disk& disk, const LastSegment& last, const Clock& clock) {
+    Gap gap;
+    gap.from = last.next_seq;
+    gap.to = last.limit - 1;
+    gap.mono_ns = clock.mono_ns();
+    gap.real_ns = clock.real_ns();
+    gap.reason = GapReason::unclean;
+    gap.scope = "the machine stopped; at most so many";
+    std::vector<std::byte> bytes(EntryCodec::size_of(gap));
+    EntryCodec({last.header.journal}).encode(gap, bytes.data());
+    const Result<UniqueFd> fd = disk.open(segment_name(last.header.first_seq));
+    if (!fd) {
+        return fd.status();
+    }
+    Status status = disk.truncate(fd->get(), last.end);
+    if (status) {
+        status = disk.write(fd->get(), bytes, last.end);
+    }
+    return status ? disk.sync(fd->get()) : status;
+}
+
+// The last segment, when what has to be done about it has been done.
+Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const BootId& boot_id,
+                                 const Clock& clock) {
+    Result<LastSegment> last = read_last(disk.directory(), first_seq);
+    const bool suspect = is_suspect(disk);
+    if (last && (last->damaged || suspect)) {
+        spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
+                     segment_name(first_seq));
+        const Status status = write_anew(disk, last->header);
+        last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    // When a sync has failed, what readers saw of a segment that was given up may not be here.
+    const bool all_here =
+        !suspect && boot_id != BootId{} && last && last->header.boot_id == boot_id;
+    if (last && !all_here && last->limit > last->next_seq) {
+        const Status status = add_unclean_gap(disk, *last, clock);
+        last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    if (last && suspect) {
+        disk.remove(kSuspect).ignore();  // one too many costs only time
+    }
+    if (last && last->header.boot_id != boot_id && last->next_seq == first_seq) {
+        const Status status = write_anew(
+            disk, make_segment_header({last->header.journal}, boot_id, first_seq, clock.real_ns(),
+                                      last->next_seq + kLimitStep));
+        last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    return last;
+}
+
+}  // namespace
+
+Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock) {
+    disk.remove(kNewSegment).ignore();  // there seldom is one
+    // A daemon that was killed may have named a segment, and not made that durable.
+    if (Status status = disk.sync_directory(); !status) {
+        return status;
+    }
+    Result<std::vector<std::uint64_t>> segments = list_segments(disk.directory());
+    if (!segments) {
+        return segments.status();
+    }
+    if (Status status = remove_headless(disk, *segments); !status) {
+        return status;
+    }
+    if (segments->empty()) {
+        return std::optional<LastSegment>();
+    }
+    if (segments->size() > 1) {
+        const Status cut =
+            cut_overlap(disk, (*segments)[segments->size() - 2], segments->back());
+        if (!cut) {
+            return cut;
+        }
+    }
+    Result<LastSegment> last = recover_last(disk, segments->back(), boot_id, clock);
+    if (!last) {
+        return last.status();
+    }
+    last->segments = segments->size();
+    return std::optional(std::move(*last));
+}
+
+}  // namespace vexfs::journal

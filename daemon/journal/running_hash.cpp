@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/running_hash.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/file.hpp"
+
+namespace vexfs::journal {
+
+Status RunningHash::add(int fd, std::uint64_t from, std::uint64_t to) {
+    std::vector<std::byte> chunk(std::size_t{1} << 20U);
+    while (from < to) {
+        const std::size_t want = std::min<std::uint64_t>(chunk.size(), to - from);
+        const Result<std::size_t> n =
+            read_at(fd, std::span(chunk).first(want), from, "read journal");
+        if (!n) {
+            return n.status();
+        }
+        if (*n < want) {
+            return Status::error(EIO, "read journal: the file is shorter");
+        }
+        add(std::span(chunk).first(want));
+        from += want;
+    }
+    return {};
+}
+
+}  // namespace vexfs::journal

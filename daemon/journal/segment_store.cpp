@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "journal/segment_store.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+
+namespace vexfs::journal {
+
+namespace {
+
+constexpr std::size_t kWritesMax = 2;
+constexpr std::size_t kWriteBytes = std::size_t{1} << 20U;  // begun without waiting for a flush
+constexpr std::uint64_t kSegmentMin = std::uint64_t{64} << 10U;  // when the disk is nearly full
+
+}  // namespace
+
+SegmentStore::SegmentStore(const StoreConfig& config, Disk& disk, const Clock* clock,
+                           LogBuffer buffer)
+    : config_(config),
+      disk_(disk),
+      clock_(clock != nullptr ? clock : &own_clock_),
+      buffer_(std::move(buffer)) {}
+
+Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const StoreConfig& config, Disk& disk,
+                                                         const Clock* clock) {
+    Result<LogBuffer> buffer = LogBuffer::create(config.buffer_bytes);
+    if (!buffer) {
+        return buffer.status();
+    }
+    std::unique_ptr<SegmentStore> store(
+        new SegmentStore(config, disk, clock, std::move(*buffer)));
+    Result<std::optional<LastSegment>> last = recover(disk, config.boot_id, *store->clock_);
+    Status opened = last.status();
+    if (opened) {
+        opened = last->has_value() ? store->go_on(std::move(**last)) : store->begin();
+    }
+    if (!opened && opened.code() != EBADMSG && opened.code() != ENOTSUP) {
+        disk.create(kSuspect).status().ignore();  // it is worth a try
+    }
+    return opened ? Result<std::unique_ptr<SegmentStore>>(std::move(store)) : opened;
+}
+
+Status SegmentStore::begin() {
+    id_ = random_journal_id();
+    codec_ = std::make_unique<EntryCodec>(id_);
+    return next_segment();
+}
+
+Status SegmentStore::go_on(LastSegment last) {
+    id_ = {last.header.journal};
+    codec_ = std::make_unique<EntryCodec>(id_);
+    end_.seq = last.next_seq - 1;
+    started_ = written_ = durable_ = end_;
+    written_seq_ = end_.seq;
+    limit_ = durable_limit_ = last.limit;
+    stats_.segments = last.segments;
+    if (last.torn != 0) {
+        spdlog::warn("journal: segment {}: {} bytes behind event {} are not whole: cut off",
+                     segment_name(last.header.first_seq), last.torn, end_.seq);
+    }
+    // Times of another boot do not compare with those of this one.
+    const bool usable = last.header.boot_id == config_.boot_id && !last.sealed;
+    const Status status = usable ? continue_segment(last) : end_segment(last);
+    return status && !usable ? next_segment() : status;
+}
+
+Status SegmentStore::continue_segment(LastSegment& last) {
+    Result<UniqueFd> fd = disk_.open(segment_name(last.header.first_seq));
+    if (!fd) {
+        return fd.status();
+    }
+    segment_ = Segment{.fd = std::move(*fd),
+                       .first_seq = last.header.first_seq,
+                       .capacity = config_.segment_bytes,
+                       .start = end_,
+                       .start_offset = last.end,
+                       .entries = last.entries,
+                       .hash = std::move(last.hash)};
+    const int file = segment_.fd.get();
+    Status status = last.torn != 0 ? disk_.truncate(file, last.end) : Status();
+    if (status) {
+        status = make_room(file, segment_.capacity);
+    }
+    return status ? disk_.sync(file) : status;
+}
+
+// A segment that is not written any more gives its room back.
+Status SegmentStore::end_segment(const LastSegment& last) {
+    const Result<UniqueFd> fd = disk_.open(segment_name(last.header.first_seq));
+    if (!fd) {
+        return fd.status();
+    }
+    const Status cut = last.sealed ? Status() : disk_.truncate(fd->get(), last.end);
+    return cut ? disk_.sync(fd->get()) : cut;
+}
+
+// ---- appending
+
+Result<std::byte*> SegmentStore::reserve(std::uint64_t seq, std::uint64_t last_seq,
+                                         std::size_t bytes) {
+    if (seq != next_seq()) {
+        return Status::error(EINVAL, "journal: number " + std::to_string(seq) + " where " +
+                                         std::to_string(next_seq()) +
+                                         " must come: a jump is a gap");
+    }
+    if (buffer_.room() < bytes + kLimitBytes) {
+        return Status::error(ENOBUFS, "journal: its buffer is full");
+    }
+    if (last_seq + kLimitStep / 2 >= limit_) {
+        raise_limit(last_seq);
+    }
+    return buffer_.tail();
+}
+
+void SegmentStore::raise_limit(std::uint64_t last_seq) {
+    limit_ = last_seq + kLimitStep;
+    codec_->encode(LimitBody{.limit = limit_, .closed = 0}, next_seq(), buffer_.tail());
+    buffer_.add(kLimitBytes);
+    end_.pos = buffer_.end();
+    limits_.push_back({.at = end_, .limit = limit_});
+}
+
+void SegmentStore::accept(std::uint64_t last_seq, std::size_t bytes) {
+    buffer_.add(bytes);
+    end_ = {.pos = buffer_.end(), .seq = last_seq, .entries = end_.entries + 1};
+    if (end_.pos - started_.pos >= kWriteBytes && writes_.size() < kWritesMax && health_) {
+        start().ignore();  // health_ keeps it, and flush() says it
+    }
+}
+
+Status SegmentStore::append(const EventView& event) {
+    const std::size_t bytes = EntryCodec::size_of(event);
+    const Result<std::byte*> at = reserve(event.seq, event.seq, bytes);
+    if (!at) {
+        return at.status();
+    }
+    codec_->encode(event, *at);
+    ++stats_.events;
+    accept(event.seq, bytes);
+    return {};
+}
+
+Status SegmentStore::append(const Gap& gap) {
+    if (gap.to < gap.from - 1 || gap.from == 0 || gap.to > ~std::uint64_t{0} - kLimitStep) {
+        return Status::error(EINVAL, "journal: a gap that ends before it begins");
+    }
+    const std::size_t bytes = EntryCodec::size_of(gap);
+    const Result<std::byte*> at = reserve(gap.from, gap.to, bytes);
+    if (!at) {
+        return at.status();
+    }
+    codec_->encode(gap, *at);
+    ++stats_.gaps;
+    stats_.lost += gap.count();
+    accept(gap.to, bytes);
+    return {};
+}
+
+// ---- writing
+
+Status SegmentStore::flush() {
+    if (failing_) {
+        return health_;
+    }
+    if (!health_) {
+        if (Status status = next_segment(); !status) {
+            health_ = status;
+            return status;
+        }
+        spdlog::info("journal: it can be written again");
+        health_ = {};
+    }
+    return start();
+}
+
+// Starts what can be started now.
+Status SegmentStore::start() {
+    while (!failing_ && health_ && writes_.size() < kWritesMax && started_.pos < end_.pos) {
+        const Point to = next_piece();
+        if (to.pos == started_.pos) {
+            want_sync_ = true;
+            break;
+        }
+        if (!fits(to)) {
+            if (!settled()) {
+                want_sync_ = true;
+                break;
+            }
+            if (Status status = next_segment(); !status) {
+                health_ = status;
+                return status;
+            }
+        }
+        if (!start_write(to)) {
+            break;  // the event loop has no room: with the next flush
+        }
+    }
+    if (want_sync_) {
+        start_sync();
+    }
+    return {};
+}
+
+// Everything, or as much of it as has numbers below a limit that is durable.
+SegmentStore::Point SegmentStore::next_piece() const {
+    if (end_.seq < durable_limit_) {
+        return end_;
+    }
+    for (auto limit = limits_.rbegin(); limit != limits_.rend(); ++limit) {
+        if (limit->at.seq < durable_limit_ && limit->at.pos > started_.pos) {
+            return limit->at;
+        }
+    }
+    return started_;
+}
+
+bool SegmentStore::fits(const Point& to) const {
+    return offset_of(to.pos) + kSealBytes <= segment_.capacity ||
+           started_.seq + 1 == segment_.first_seq;
+}
+
+// All that was started is durable.
+bool SegmentStore::settled() const {
+    return in_flight_ == 0 && durable_.pos == started_.pos;
+}
+
+Status SegmentStore::start_write(const Point& to) {
+    const WriteSync sync =
+        config_.durability == Durability::commit ? WriteSync::data : WriteSync::none;
+    const std::uint64_t number = writes_popped_ + writes_.size();
+    Status status = disk_.start_write(segment_.fd.get(), buffer_.bytes(started_.pos, to.pos),
+                                      offset_of(started_.pos), sync,
+                                      [this, number](int result) { on_written(number, result); });
+    if (status) {
+        writes_.push_back({.to = to});
+        started_ = to;
+        ++in_flight_;
+    }
+    return status;
+}
+
+void SegmentStore::start_sync() {
+    if (syncing_ || failing_ || !health_ || config_.durability == Durability::commit) {
+        return;
+    }
+    want_sync_ = false;
+    if (durable_.pos == written_.pos) {
+        return;
+    }
+    const Point to = written_;
+    if (disk_.start_sync(segment_.fd.get(), [this, to](int result) { on_synced(to, result); })) {
+        syncing_ = true;
+        ++in_flight_;
+    } else {
+        want_sync_ = true;  // the event loop has no room: with the next flush
+    }
+}
+
+void SegmentStore::on_written(std::uint64_t number, int result) {
+    --in_flight_;
+    if (result < 0) {
+        ++stats_.write_errors;
+        fail(Status::from_errno(result, "write journal"));
+        return;
+    }
+    if (failing_) {
+        fail(health_);
+        return;
+    }
+    writes_[number - writes_popped_].done = true;
+    while (!writes_.empty() && writes_.front().done) {
+        const Point& to = writes_.front().to;
+        segment_.hash.add(buffer_.bytes(written_.pos, to.pos));
+        stats_.bytes += to.pos - written_.pos;
+        ++stats_.writes;
+        written_ = to;
+        writes_.pop_front();
+        ++writes_popped_;
+    }
+    written_seq_ = std::max(written_seq_, written_.seq);
+    if (config_.durability == Durability::commit) {
+        ++stats_.syncs;
+        made_durable(written_);
+    }
+    progress();
+}
+
+void SegmentStore::on_synced(Point to, int result) {
+    --in_flight_;
+    syncing_ = false;
+    if (result < 0) {
+        ++stats_.sync_errors;
+        fail(Status::from_errno(result, "sync journal"));
+        return;
+    }
+    if (failing_) {
+        fail(health_);
+        return;
+    }
+    ++stats_.syncs;
+    made_durable(to);
+    progress();
+}
+
+void SegmentStore::made_durable(const Point& to) {
+    durable_ = to;
+    given_up_ = false;
+    if (suspect_until_ != 0 && to.seq >= suspect_until_) {
+        disk_.remove(kSuspect).ignore();  // one too many costs only time
+        suspect_until_ = 0;
+    }
+    while (!limits_.empty() && limits_.front().at.pos <= to.pos) {
+        durable_limit_ = std::max(durable_limit_, limits_.front().limit);
+        limits_.pop_front();
+    }
+}
+
+void SegmentStore::progress() {
+    buffer_.drop(kept().pos);
+    answer({}, durable_.pos);
+    if (!waiters_.empty() && written_.pos >= waiters_.front().pos) {
+        want_sync_ = true;
+    }
+    start().ignore();  // health_ keeps it, and flush() says it
+    if (on_progress_) {
+        on_progress_();
+    }
+}
+
+void SegmentStore::sync(Done done) {
+    Status status = flush();
+    if (!status || durable_.pos == end_.pos) {
+        done(status);
+        return;
+    }
+    waiters_.push_back({.pos = end_.pos, .done = std::move(done)});
+    if (written_.pos == end_.pos) {
+        hurry();
+    }
+}
+
+void SegmentStore::answer(const Status& status, std::uint64_t up_to) {
+    std::vector<Done> ready;
+    while (!waiters_.empty() && waiters_.front().pos <= up_to) {
+        ready.push_back(std::move(waiters_.front().done));
+        waiters_.pop_front();
+    }
+    for (const Done& done : ready) {
+        done(status);
+    }
+}
+
+void SegmentStore::hurry() {
+    want_sync_ = true;
+    start_sync();
+}
+
+void SegmentStore::tick() {
+    if (config_.durability == Durability::interval && durable_.pos != written_.pos) {
+        want_sync_ = true;
+    }
+    start().ignore();  // health_ keeps it, and flush() says it
+}
+
+// ---- failing
+
+// Called for each result that comes after the first failure, until nothing is under way.
+void SegmentStore::fail(const Status& status) {
+    if (!failing_) {
+        failing_ = true;
+        health_ = status;
+        disk_.create(kSuspect).status().ignore();  // it is worth a try
+        spdlog::error("journal: events behind number {} are not durable: {}; writing them again",
+                      safe().seq, status.message());
+    }
+    if (in_flight_ == 0) {
+        give_up_segment();
+    }
+}
+
+void SegmentStore::give_up_segment() {
+    failing_ = false;
+    segment_.ended = true;
+    suspect_until_ = std::max<std::uint64_t>(written_seq_, 1);
+    started_ = written_ = kept();
+    writes_popped_ += writes_.size();
+    writes_.clear();
+    // Once at once; then when flush() is called.
+    if (!std::exchange(given_up_, true) && next_segment()) {
+        health_ = {};
+        spdlog::info("journal: going on in segment {}", segment_name(segment_.first_seq));
+    } else {
+        answer(health_, ~std::uint64_t{0});
+    }
+    progress();
+}
+
+// ---- segments
+
+// The one that is full is sealed when the next one has all it needs but its name: a reader goes to
+// the next when it is there.
+Status SegmentStore::next_segment() {
+    Result<Segment> made = make_segment();
+    Status status = made.status();
+    if (status && segment_.fd) {
+        status = seal_segment();
+    }
+    const std::string name = segment_name(started_.seq + 1);
+    if (status) {
+        status = disk_.rename(kNewSegment, name);
+    }
+    if (status) {
+        status = disk_.sync_directory();
+    }
+    if (!status) {
+        ++stats_.write_errors;
+        return std::move(status).with_context("make segment " + name);
+    }
+    stats_.segments += segment_.first_seq != made->first_seq;
+    segment_ = std::move(*made);
+    return {};
+}
+
+Result<SegmentStore::Segment> SegmentStore::make_segment() {
+    Result<UniqueFd> fd = disk_.create(kNewSegment);
+    if (!fd) {
+        return fd.status();
+    }
+    Segment made{.fd = std::move(*fd),
+                 .first_seq = started_.seq + 1,
+                 .capacity = config_.segment_bytes,
+                 .start = started_,
+                 .start_offset = sizeof(SegmentHeader),
+                 .hash = {}};
+    if (Status status = make_room(made.fd.get(), made.capacity); !status) {
+        return status;
+    }
+    durable_limit_ = std::max(durable_limit_, made.first_seq + kLimitStep);
+    limit_ = std::max(limit_, durable_limit_);
+    const SegmentHeader header = make_segment_header(
+        id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
+    Status status = disk_.write(made.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
+    if (status) {
+        status = disk_.sync(made.fd.get());
+    }
+    return status ? Result<Segment>(std::move(made)) : status;
+}
+
+// On a disk that is nearly full a segment is as long as there is room.
+Status SegmentStore::make_room(int fd, std::uint64_t& capacity) {
+    for (;;) {
+        Status status = disk_.allocate(fd, capacity);
+        if (status || status.code() == EOPNOTSUPP) {
+            return {};
+        }
+        if (status.code() != ENOSPC || capacity / 2 < kSegmentMin) {
+            return status;
+        }
+        capacity /= 2;
+    }
+}
+
+// Whole: with its seal. Given up (or sealed, and the next one could not be named): without what is
+// written once more to the next one, as far as the disk does it.
+Status SegmentStore::seal_segment() {
+    const int file = segment_.fd.get();
+    const std::uint64_t end = offset_of(started_.pos);
+    if (std::exchange(segment_.ended, true)) {
+        disk_.truncate(file, std::max<std::uint64_t>(end, sizeof(SegmentHeader))).ignore();
+        disk_.sync(file).ignore();
+        return {};
+    }
+    std::array<std::byte, kSealBytes> seal{};
+    codec_->encode(
+        SealBody{.entries = segment_.entries + started_.entries - segment_.start.entries,
+                 .bytes = end - sizeof(SegmentHeader),
+                 .hash = segment_.hash.value()},
+        started_.seq + 1, seal.data());
+    Status status = disk_.write(file, seal, end);
+    if (status) {
+        status = disk_.truncate(file, end + kSealBytes);
+    }
+    return status ? disk_.sync(file) : status;
+}
+
+Status SegmentStore::close() {
+    if (!health_) {
+        return health_;
+    }
+    std::array<std::byte, kLimitBytes> mark{};
+    codec_->encode(LimitBody{.limit = next_seq(), .closed = 1}, next_seq(), mark.data());
+    const std::uint64_t end = offset_of(started_.pos);
+    Status status = disk_.write(segment_.fd.get(), mark, end);
+    if (status) {
+        status = disk_.truncate(segment_.fd.get(), end + kLimitBytes);
+    }
+    return status ? disk_.sync(segment_.fd.get()) : status;
+}
+
+}  // namespace vexfs::journal

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// A disk that does what disks and kernels do to those who trust them. Its files are real, so that
+// they can be read; what would be left of them after a power cut is kept beside them.
+//
+// - What was written is lost by a power cut, sector by sector (512 bytes) as chance has it, unless
+//   it was synced. Names that were made, changed or removed since sync_directory() are lost from
+//   some operation on.
+// - A sync that fails has written some of the sectors, and the kernel holds the others for clean:
+//   the next sync says that all is well.
+// - Writes that were started are done when the test says so, in an order of its choice.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "journal/disk.hpp"
+#include "support/catch.hpp"
+
+namespace vexfs::test {
+
+class SimulatedDisk final : public journal::Disk {
+  public:
+    SimulatedDisk(std::string directory, std::uint64_t seed)
+        : path_(std::move(directory)),
+          directory_(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+          random_(seed) {
+        REQUIRE(directory_);
+    }
+
+    // In thousandths: how many syncs and writes fail with EIO.
+    unsigned bad_syncs = 0;
+    unsigned bad_writes = 0;
+    // Bytes that files may have together; what is more is ENOSPC.
+    std::uint64_t room = ~std::uint64_t{0};
+    // Says that it has synced, and has not.
+    bool lies = false;
+
+    [[nodiscard]] int directory() const override { return directory_.get(); }
+
+    Result<UniqueFd> create(const std::string& name) override {
+        remove(name).ignore();
+        UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                             0600));
+        REQUIRE(fd);
+        auto node = std::make_shared<Node>();
+        nodes_[inode(fd.get())] = node;
+        name_now(name, node);
+        return fd;
+    }
+    Result<UniqueFd> open(const std::string& name) override {
+        UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
+        return fd ? Result<UniqueFd>(std::move(fd)) : Status::from_errno(errno, "open " + name);
+    }
+    Status allocate(int fd, std::uint64_t bytes) override {
+        Node& node = at(fd);
+        if (bytes > node.cache.size() && used() - node.cache.size() + bytes > room) {
+            return Status::error(ENOSPC, "make room: No space left on device");
+        }
+        return resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
+    }
+    Status truncate(int fd, std::uint64_t bytes) override { return resize(fd, bytes); }
+    Status rename(const std::string& from, const std::string& to) override {
+        REQUIRE(::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()) == 0);
+        const auto node = names_.at(from);
+        name_now(from, nullptr);
+        name_now(to, node);
+        return {};
+    }
+    Status remove(const std::string& name) override {
+        if (::unlinkat(directory_.get(), name.c_str(), 0) != 0) {
+            return Status::from_errno(errno, "remove " + name);
+        }
+        name_now(name, nullptr);
+        return {};
+    }
+    Status sync_directory() override {
+        if (fails(bad_syncs)) {
+            return Status::error(EIO, "sync directory: Input/output error");
+        }
+        if (!lies) {
+            keep_names(pending_names_.size());
+        }
+        return {};
+    }
+
+    Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
+        Node& node = at(fd);
+        const std::uint64_t end = offset + bytes.size();
+        if (end > node.cache.size() && used() + end - node.cache.size() > room) {
+            return Status::error(ENOSPC, "write: No space left on device");
+        }
+        if (fails(bad_writes)) {
+            bytes = bytes.first(random_() % bytes.size());
+            put(fd, node, bytes, offset);
+            return Status::error(EIO, "write: Input/output error");
+        }
+        put(fd, node, bytes, offset);
+        return {};
+    }
+    Status sync(int fd) override {
+        Node& node = at(fd);
+        const bool bad = fails(bad_syncs);
+        if (!lies) {
+            for (const std::uint64_t sector : node.dirty) {
+                if (!bad || random_() % 2 == 0) {
+                    keep_sector(node, sector);
+                }
+            }
+            if (!bad) {
+                node.disk.resize(node.cache.size());
+            }
+            node.dirty.clear();
+        }
+        return bad ? Status::error(EIO, "sync: Input/output error") : Status();
+    }
+
+    Status start_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                       WriteSync sync, FileIo::Handler done) override {
+        queue_.push_back({::dup(fd), bytes, offset, sync == WriteSync::data, std::move(done)});
+        return {};
+    }
+    Status start_sync(int fd, FileIo::Handler done) override {
+        queue_.push_back({::dup(fd), {}, 0, true, std::move(done)});
+        return {};
+    }
+    [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+    // Does one of those that wait, by chance.
+    void step() {
+        const std::size_t n = random_() % queue_.size();
+        Operation op = std::move(queue_[n]);
+        queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
+        Status status = op.bytes.empty() ? Status() : write(op.fd, op.bytes, op.offset);
+        if (status && op.sync) {
+            status = sync(op.fd);
+        }
+        ::close(op.fd);
+        op.done(status ? static_cast<int>(op.bytes.size()) : -status.code());
+    }
+    void run() {
+        while (!queue_.empty()) {
+            step();
+        }
+    }
+
+    // The daemon is killed: what it had started may be done, in part, or not.
+    void kill() {
+        for (Operation& op : queue_) {
+            if (!op.bytes.empty() && random_() % 2 == 0) {
+                put(op.fd, at(op.fd), op.bytes.first(random_() % op.bytes.size()), op.offset);
+            }
+            ::close(op.fd);
+        }
+        queue_.clear();
+    }
+
+    // The machine stops: the files become what is on the disk.
+    void cut_power() {
+        kill();
+        keep_names(random_() % (pending_names_.size() + 1));
+        pending_names_.clear();
+        for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+            std::filesystem::remove(entry.path());
+        }
+        nodes_.clear();
+        names_ = disk_names_;
+        for (auto& [name, node] : names_) {
+            for (const std::uint64_t sector : node->dirty) {
+                if (random_() % 2 == 0) {
+                    keep_sector(*node, sector);
+                }
+            }
+            node->dirty.clear();
+            node->cache = node->disk;
+            const UniqueFd fd(::openat(directory_.get(), name.c_str(),
+                                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+            REQUIRE(fd);
+            write_file(fd.get(), node->disk, 0);
+            nodes_[inode(fd.get())] = node;
+        }
+    }
+
+  private:
+    static constexpr std::uint64_t kSector = 512;
+    struct Node {
+        std::vector<std::byte> cache;   // what a reader sees
+        std::vector<std::byte> disk;    // what a power cut leaves
+        std::set<std::uint64_t> dirty;  // sectors that are not on their way to the disk
+    };
+    struct Operation {
+        int fd;
+        std::span<const std::byte> bytes;
+        std::uint64_t offset;
+        bool sync;
+        FileIo::Handler done;
+    };
+    using Names = std::map<std::string, std::shared_ptr<Node>>;
+
+    static ino_t inode(int fd) {
+        struct stat st {};
+        REQUIRE(::fstat(fd, &st) == 0);
+        return st.st_ino;
+    }
+    Node& at(int fd) { return *nodes_.at(inode(fd)); }
+    bool fails(unsigned thousandths) { return random_() % 1000 < thousandths; }
+
+    [[nodiscard]] std::uint64_t used() const {
+        std::uint64_t sum = 0;
+        for (const auto& [name, node] : names_) {
+            sum += node->cache.size();
+        }
+        return sum;
+    }
+    void name_now(const std::string& name, const std::shared_ptr<Node>& node) {
+        apply(names_, name, node);
+        pending_names_.emplace_back(name, node);
+    }
+    static void apply(Names& names, const std::string& name, const std::shared_ptr<Node>& node) {
+        if (node) {
+            names[name] = node;
+        } else {
+            names.erase(name);
+        }
+    }
+    void keep_names(std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            apply(disk_names_, pending_names_[i].first, pending_names_[i].second);
+        }
+        pending_names_.erase(pending_names_.begin(),
+                             pending_names_.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    static void keep_sector(Node& node, std::uint64_t sector) {
+        const std::uint64_t from = sector * kSector;
+        if (from >= node.cache.size()) {
+            return;
+        }
+        const std::uint64_t to = std::min<std::uint64_t>(from + kSector, node.cache.size());
+        if (node.disk.size() < to) {
+            node.disk.resize(to);
+        }
+        std::memcpy(node.disk.data() + from, node.cache.data() + from, to - from);
+    }
+    static void write_file(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+        if (!bytes.empty()) {
+            REQUIRE(::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
+                    static_cast<ssize_t>(bytes.size()));
+        }
+    }
+    static void put(int fd, Node& node, std::span<const std::byte> bytes, std::uint64_t offset) {
+        if (bytes.empty()) {
+            return;
+        }
+        write_file(fd, bytes, offset);
+        const std::uint64_t end = offset + bytes.size();
+        node.cache.resize(std::max<std::uint64_t>(node.cache.size(), end));
+        std::memcpy(node.cache.data() + offset, bytes.data(), bytes.size());
+        for (std::uint64_t sector = offset / kSector; sector * kSector < end; ++sector) {
+            node.dirty.insert(sector);
+        }
+    }
+    Status resize(int fd, std::uint64_t bytes) {
+        Node& node = at(fd);
+        REQUIRE(::ftruncate(fd, static_cast<off_t>(bytes)) == 0);
+        for (std::uint64_t at = bytes; at < node.cache.size(); at += kSector) {
+            node.dirty.insert(at / kSector);
+        }
+        node.cache.resize(bytes);
+        return {};
+    }
+
+    std::string path_;
+    UniqueFd directory_;
+    std::mt19937_64 random_;
+    std::map<ino_t, std::shared_ptr<Node>> nodes_;
+    Names names_;       // now
+    Names disk_names_;  // after a power cut
+    std::vector<std::pair<std::string, std::shared_ptr<Node>>> pending_names_;
+    std::vector<Operation> queue_;
+};
+
+}  // namespace vexfs::test
