@@ -45,7 +45,7 @@ struct Options {
     std::string journal;  // directory of the journal, absolute
     journal::Durability durability = journal::Durability::interval;
     double sync_interval_s = 0.1;
-    std::uint64_t segment_bytes = 0;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
     std::string socket;   // control socket, absolute
     std::string config;   // the file that was read; empty: none
     std::string log_level;

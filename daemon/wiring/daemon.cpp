@@ -74,12 +74,8 @@ Status Daemon::open_journal() {
     }
     directory_ = std::move(*directory);
     disk_ = make_disk_(directory_->fd(), *loop_);
-    journal::StoreConfig config{.durability = options_.durability};
-    if (options_.segment_bytes != 0) {
-        config.segment_bytes = options_.segment_bytes;
-    }
-    Result<std::unique_ptr<journal::SegmentStore>> store =
-        journal::SegmentStore::open(config, *disk_);
+    Result<std::unique_ptr<journal::SegmentStore>> store = journal::SegmentStore::open(
+        {.durability = options_.durability, .segment_bytes = options_.segment_bytes}, *disk_);
     if (!store) {
         return store.status().with_context("open journal " + options_.journal);
     }
@@ -376,6 +372,8 @@ std::vector<std::string> Daemon::degraded() const {
     if (const Status& health = store_->health(); !health) {
         reasons.push_back(fmt::format("events behind number {} can not be made durable: {}",
                                       store_->durable_seq(), health.message()));
+    } else if (pipeline_->stuck()) {
+        reasons.push_back("the journal can not be written: " + pipeline_->stuck_reason());
     }
     if (pipeline_->broken()) {
         reasons.emplace_back("the ring is broken: restart vexfsd");
