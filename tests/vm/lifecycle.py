@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import threading
+import time
 
 from session import Vexfsd, check, check_equal, finish, run, wait_for
 
@@ -22,11 +23,13 @@ def loaded():
 
 
 class Traffic:
-    """File operations that do not stop for anything."""
+    """File operations that do not stop for anything; `pause`: seconds between two rounds of four
+    events of class M and two of class D."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, pause=0):
         os.makedirs(directory, exist_ok=True)
         self.directory = directory
+        self.pause = pause
         self.end = threading.Event()
         self.rounds = 0
         self.thread = threading.Thread(target=self.work)
@@ -43,6 +46,8 @@ class Traffic:
             os.rename(path, path + "-moved")
             os.unlink(path + "-moved")
             self.rounds = number
+            if self.pause:
+                time.sleep(self.pause)
 
     def stop(self):
         self.end.set()
@@ -133,7 +138,8 @@ def killed():
     check("a device that was removed comes back by doctor's command", len(commands) == 1
           and run("sh", "-c", commands[0]).returncode == 0 and repairs(daemon) == [], str(commands))
     os.mkdir("/tmp/mount/directory")
-    traffic = Traffic("/tmp/watched/traffic")
+    # The ring holds 3,000 of its rounds: half a minute without a daemon, however fast the machine.
+    traffic = Traffic("/tmp/watched/traffic", pause=0.01)
     check("traffic", wait_for(lambda: traffic.rounds > 200))
     cursor = daemon.sync()
     check("killed with -9", daemon.kill())
