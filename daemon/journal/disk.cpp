@@ -75,4 +75,8 @@ Status DirectoryDisk::start_sync(int fd, FileIo::Handler done) {
     return io_.fdatasync(fd, std::move(done));
 }
 
+Status DirectoryDisk::start_sync_directory(FileIo::Handler done) {
+    return io_.fsync(directory_, std::move(done));
+}
+
 }  // namespace vexfs::journal

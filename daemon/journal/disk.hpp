@@ -43,6 +43,7 @@ class Disk {
     virtual Status start_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                                WriteSync sync, FileIo::Handler done) = 0;
     virtual Status start_sync(int fd, FileIo::Handler done) = 0;
+    virtual Status start_sync_directory(FileIo::Handler done) = 0;
 };
 
 class DirectoryDisk : public Disk {
@@ -63,6 +64,7 @@ class DirectoryDisk : public Disk {
     Status start_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                        WriteSync sync, FileIo::Handler done) override;
     Status start_sync(int fd, FileIo::Handler done) override;
+    Status start_sync_directory(FileIo::Handler done) override;
 
   private:
     int directory_;

@@ -222,6 +222,7 @@ Status add_unclean_gap(Disk& disk, const LastSegment& last, const Clock& clock) 
 Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const BootId& boot_id,
                                  const Clock& clock) {
     Result<LastSegment> last = read_last(disk.directory(), first_seq);
+    const bool rebooted = last && last->header.boot_id != boot_id;
     const bool suspect = is_suspect(disk);
     if (last && (last->damaged || suspect)) {
         spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
@@ -244,6 +245,9 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
             disk, make_segment_header({last->header.journal}, boot_id, first_seq, clock.real_ns(),
                                       last->next_seq + kLimitStep));
         last = status ? read_last(disk.directory(), first_seq) : status;
+    }
+    if (last) {
+        last->rebooted = rebooted;
     }
     return last;
 }

@@ -21,6 +21,7 @@ struct LastSegment {
     std::uint64_t torn = 0;      // bytes behind it that are no entry
     bool damaged = false;        // has bytes in its middle that are no entry
     bool sealed = false;
+    bool rebooted = false;  // it was written before the machine was started the last time
     std::uint64_t entries = 0;
     std::uint64_t segments = 0;  // in the directory
     RunningHash hash;  // of its bytes up to `end`

@@ -7,14 +7,12 @@
 #include <utility>
 #include <vector>
 
-
 namespace vexfs::journal {
 
 namespace {
 
 constexpr std::size_t kWritesMax = 2;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20U;  // begun without waiting for a flush
-constexpr std::uint64_t kSegmentMin = std::uint64_t{64} << 10U;  // when the disk is nearly full
 
 }  // namespace
 
@@ -57,6 +55,7 @@ Status SegmentStore::go_on(LastSegment last) {
     started_ = written_ = durable_ = end_;
     written_seq_ = end_.seq;
     limit_ = durable_limit_ = last.limit;
+    rebooted_ = last.rebooted;
     stats_.segments = last.segments;
     if (last.torn != 0) {
         spdlog::warn("journal: segment {}: {} bytes behind event {} are not whole: cut off",
@@ -64,7 +63,7 @@ Status SegmentStore::go_on(LastSegment last) {
     }
     // Times of another boot do not compare with those of this one.
     const bool usable = last.header.boot_id == config_.boot_id && !last.sealed;
-    const Status status = usable ? continue_segment(last) : end_segment(last);
+    const Status status = usable ? continue_segment(last) : close_old(last);
     return status && !usable ? next_segment() : status;
 }
 
@@ -89,7 +88,7 @@ Status SegmentStore::continue_segment(LastSegment& last) {
 }
 
 // A segment that is not written any more gives its room back.
-Status SegmentStore::end_segment(const LastSegment& last) {
+Status SegmentStore::close_old(const LastSegment& last) {
     const Result<UniqueFd> fd = disk_.open(segment_name(last.header.first_seq));
     if (!fd) {
         return fd.status();
@@ -179,7 +178,8 @@ Status SegmentStore::flush() {
 
 // Starts what can be started now.
 Status SegmentStore::start() {
-    while (!failing_ && health_ && writes_.size() < kWritesMax && started_.pos < end_.pos) {
+    const auto possible = [this] { return !next_ && !failing_ && health_.ok(); };
+    while (possible() && writes_.size() < kWritesMax && started_.pos < end_.pos) {
         const Point to = next_piece();
         if (to.pos == started_.pos) {
             want_sync_ = true;
@@ -190,10 +190,11 @@ Status SegmentStore::start() {
                 want_sync_ = true;
                 break;
             }
-            if (Status status = next_segment(); !status) {
+            if (Status status = start_change(); !status) {
                 health_ = status;
                 return status;
             }
+            break;
         }
         if (!start_write(to)) {
             break;  // the event loop has no room: with the next flush
@@ -384,6 +385,7 @@ void SegmentStore::fail(const Status& status) {
 
 void SegmentStore::give_up_segment() {
     failing_ = false;
+    next_.reset();
     segment_.ended = true;
     suspect_until_ = std::max<std::uint64_t>(written_seq_, 1);
     started_ = written_ = kept();
@@ -397,108 +399,6 @@ void SegmentStore::give_up_segment() {
         answer(health_, ~std::uint64_t{0});
     }
     progress();
-}
-
-// ---- segments
-
-// The one that is full is sealed when the next one has all it needs but its name: a reader goes to
-// the next when it is there.
-Status SegmentStore::next_segment() {
-    Result<Segment> made = make_segment();
-    Status status = made.status();
-    if (status && segment_.fd) {
-        status = seal_segment();
-    }
-    const std::string name = segment_name(started_.seq + 1);
-    if (status) {
-        status = disk_.rename(kNewSegment, name);
-    }
-    if (status) {
-        status = disk_.sync_directory();
-    }
-    if (!status) {
-        ++stats_.write_errors;
-        return std::move(status).with_context("make segment " + name);
-    }
-    stats_.segments += segment_.first_seq != made->first_seq;
-    segment_ = std::move(*made);
-    return {};
-}
-
-Result<SegmentStore::Segment> SegmentStore::make_segment() {
-    Result<UniqueFd> fd = disk_.create(kNewSegment);
-    if (!fd) {
-        return fd.status();
-    }
-    Segment made{.fd = std::move(*fd),
-                 .first_seq = started_.seq + 1,
-                 .capacity = config_.segment_bytes,
-                 .start = started_,
-                 .start_offset = sizeof(SegmentHeader),
-                 .hash = {}};
-    if (Status status = make_room(made.fd.get(), made.capacity); !status) {
-        return status;
-    }
-    durable_limit_ = std::max(durable_limit_, made.first_seq + kLimitStep);
-    limit_ = std::max(limit_, durable_limit_);
-    const SegmentHeader header = make_segment_header(
-        id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
-    Status status = disk_.write(made.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
-    if (status) {
-        status = disk_.sync(made.fd.get());
-    }
-    return status ? Result<Segment>(std::move(made)) : status;
-}
-
-// On a disk that is nearly full a segment is as long as there is room.
-Status SegmentStore::make_room(int fd, std::uint64_t& capacity) {
-    for (;;) {
-        Status status = disk_.allocate(fd, capacity);
-        if (status || status.code() == EOPNOTSUPP) {
-            return {};
-        }
-        if (status.code() != ENOSPC || capacity / 2 < kSegmentMin) {
-            return status;
-        }
-        capacity /= 2;
-    }
-}
-
-// Whole: with its seal. Given up (or sealed, and the next one could not be named): without what is
-// written once more to the next one, as far as the disk does it.
-Status SegmentStore::seal_segment() {
-    const int file = segment_.fd.get();
-    const std::uint64_t end = offset_of(started_.pos);
-    if (std::exchange(segment_.ended, true)) {
-        disk_.truncate(file, std::max<std::uint64_t>(end, sizeof(SegmentHeader))).ignore();
-        disk_.sync(file).ignore();
-        return {};
-    }
-    std::array<std::byte, kSealBytes> seal{};
-    codec_->encode(
-        SealBody{.entries = segment_.entries + started_.entries - segment_.start.entries,
-                 .bytes = end - sizeof(SegmentHeader),
-                 .hash = segment_.hash.value()},
-        started_.seq + 1, seal.data());
-    Status status = disk_.write(file, seal, end);
-    if (status) {
-        status = disk_.truncate(file, end + kSealBytes);
-    }
-    return status ? disk_.sync(file) : status;
-}
-
-Status SegmentStore::close() {
-    if (!health_) {
-        return health_;
-    }
-    std::array<std::byte, kLimitBytes> mark{};
-    codec_->encode(LimitBody{.limit = next_seq(), .closed = 1}, next_seq(), mark.data());
-    const std::uint64_t end = offset_of(started_.pos);
-    Status status = disk_.write(segment_.fd.get(), mark, end);
-    if (status) {
-        status = disk_.truncate(segment_.fd.get(), end + kLimitBytes);
-    }
-    return status ? disk_.sync(segment_.fd.get()) : status;
 }
 
 }  // namespace vexfs::journal

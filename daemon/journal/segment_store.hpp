@@ -22,6 +22,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
@@ -77,6 +78,8 @@ class SegmentStore final : public Store {
 
     // Ok, or why what is behind durable_seq() may not survive a power cut.
     [[nodiscard]] const Status& health() const { return health_; }
+    // What was there when it was opened had been written before the machine was started.
+    [[nodiscard]] bool rebooted() const { return rebooted_; }
     // Bytes that are kept in memory because they are not safe yet.
     [[nodiscard]] std::uint64_t buffered_bytes() const { return end_.pos - buffer_.begin(); }
 
@@ -111,7 +114,7 @@ class SegmentStore final : public Store {
     Status begin();
     Status go_on(LastSegment last);
     Status continue_segment(LastSegment& last);
-    Status end_segment(const LastSegment& last);
+    Status close_old(const LastSegment& last);
 
     Result<std::byte*> reserve(std::uint64_t seq, std::uint64_t last_seq, std::size_t bytes);
     void accept(std::uint64_t last_seq, std::size_t bytes);
@@ -130,10 +133,15 @@ class SegmentStore final : public Store {
 
     void fail(const Status& status);
     void give_up_segment();
+    Status start_change();
+    void start_change_sync(int what);
+    void on_change_synced(int result);
+    void enter(Segment next);
     Status next_segment();
     Result<Segment> make_segment();
     Status make_room(int fd, std::uint64_t& capacity);
-    Status seal_segment();
+    Status write_seal();
+    Status end_segment();
     void answer(const Status& status, std::uint64_t up_to);
 
     [[nodiscard]] const Point& safe() const {
@@ -157,7 +165,11 @@ class SegmentStore final : public Store {
     std::unique_ptr<EntryCodec> codec_;
     std::function<void()> on_progress_;
 
+    bool rebooted_ = false;
     Segment segment_;
+    std::optional<Segment> next_;   // is made; until then nothing is written
+    bool next_named_ = false;
+    unsigned change_syncs_ = 0;     // under way, for next_
     Point end_;
     Point started_;
     Point written_;

@@ -36,6 +36,9 @@ class FileIo {
     // Makes what was completely written before this call durable. `done` gets 0 or a negative
     // errno.
     virtual Status fdatasync(int fd, Handler done) = 0;
+
+    // The same with everything about the file; of a directory, which names there are.
+    virtual Status fsync(int fd, Handler done) = 0;
 };
 
 }  // namespace vexfs

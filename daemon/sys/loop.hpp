@@ -96,6 +96,7 @@ class Loop final : public FileIo {
     Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset, WriteSync sync,
                  Handler done) override;
     Status fdatasync(int fd, Handler done) override;
+    Status fsync(int fd, Handler done) override;
 
     // Ends an operation and clears `id`. The handler of a poll, timer, signal or accept is not
     // called again; that of a transfer is called once more, because only then its memory is free.
@@ -128,7 +129,8 @@ class Loop final : public FileIo {
         recv,
         send,
         write,
-        fdatasync
+        fdatasync,
+        fsync
     };
 
     struct Slot {

@@ -61,6 +61,9 @@ void Loop::prepare(io_uring_sqe* sqe, Slot& slot) {
         case Kind::fdatasync:
             io_uring_prep_fsync(sqe, slot.fd, IORING_FSYNC_DATASYNC);
             break;
+        case Kind::fsync:
+            io_uring_prep_fsync(sqe, slot.fd, 0);
+            break;
         case Kind::write:
         case Kind::free:
             assert(false);
@@ -253,6 +256,14 @@ Status Loop::fdatasync(int fd, Handler done) {
     auto index = take_slot(Kind::fdatasync, fd, std::move(done));
     if (!index) {
         return index.with_context("fdatasync");
+    }
+    return start(*index).status();
+}
+
+Status Loop::fsync(int fd, Handler done) {
+    auto index = take_slot(Kind::fsync, fd, std::move(done));
+    if (!index) {
+        return index.with_context("fsync");
     }
     return start(*index).status();
 }

@@ -27,6 +27,8 @@ class QueuedIo : public FileIo {
         return {};
     }
 
+    Status fsync(int fd, Handler done) override { return fdatasync(fd, std::move(done)); }
+
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
     // Does the one that came in as the n-th of those that wait.
     void step(std::size_t n = 0) {

@@ -30,7 +30,7 @@
 
 namespace vexfs::test {
 
-class SimulatedDisk final : public journal::Disk {
+class SimulatedDisk : public journal::Disk {
   public:
     SimulatedDisk(std::string directory, std::uint64_t seed)
         : path_(std::move(directory)),
@@ -135,6 +135,10 @@ class SimulatedDisk final : public journal::Disk {
         queue_.push_back({::dup(fd), {}, 0, true, std::move(done)});
         return {};
     }
+    Status start_sync_directory(FileIo::Handler done) override {
+        queue_.push_back({-1, {}, 0, true, std::move(done)});
+        return {};
+    }
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
     // Does one of those that wait, by chance.
     void step() {
@@ -143,7 +147,7 @@ class SimulatedDisk final : public journal::Disk {
         queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
         Status status = op.bytes.empty() ? Status() : write(op.fd, op.bytes, op.offset);
         if (status && op.sync) {
-            status = sync(op.fd);
+            status = op.fd < 0 ? sync_directory() : sync(op.fd);
         }
         ::close(op.fd);
         op.done(status ? static_cast<int>(op.bytes.size()) : -status.code());
@@ -199,7 +203,7 @@ class SimulatedDisk final : public journal::Disk {
         std::set<std::uint64_t> dirty;  // sectors that are not on their way to the disk
     };
     struct Operation {
-        int fd;
+        int fd;  // -1: the directory
         std::span<const std::byte> bytes;
         std::uint64_t offset;
         bool sync;

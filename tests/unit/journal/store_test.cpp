@@ -67,6 +67,33 @@ Gap gap_of(std::uint64_t from, std::uint64_t to, GapReason reason = GapReason::r
     return Gap{from, to, 0, 0, reason, "class D"};
 }
 
+// Counts what is synced while the caller waits.
+class WaitingDisk final : public SimulatedDisk {
+  public:
+    using SimulatedDisk::SimulatedDisk;
+
+    Status sync(int fd) override {
+        ++waited;
+        return SimulatedDisk::sync(fd);
+    }
+    Status sync_directory() override {
+        ++waited;
+        return SimulatedDisk::sync_directory();
+    }
+    void step() {
+        const unsigned before = waited;
+        SimulatedDisk::step();
+        waited = before;
+    }
+    void run() {
+        while (waiting() != 0) {
+            step();
+        }
+    }
+
+    unsigned waited = 0;
+};
+
 const StoreConfig kSmallSegments{.segment_bytes = 4096};
 const StoreConfig kOtherBoot{.segment_bytes = 4096, .boot_id = {7}};
 
@@ -244,6 +271,55 @@ TEST_CASE("store: room is made before it is needed, and a full disk is back-pres
     CHECK(report.problems == 0);
 }
 
+TEST_CASE("store: nobody waits for the disk when one segment follows another") {
+    const TempDirectory dir;
+    WaitingDisk disk(dir.path(), 1);
+    auto store = *SegmentStore::open({.segment_bytes = 4096}, disk);
+    disk.waited = 0;
+    unsigned appended = 0;
+    const auto segments = [&] { return store->stats().segments; };
+    while (segments() < 4) {
+        REQUIRE(put(*store).ok());  // also while the next one is made
+        ++appended;
+        REQUIRE(store->flush().ok());
+        if (disk.waiting() != 0) {
+            disk.step();
+        }
+    }
+    CHECK(disk.waited == 0);
+    store->sync([](const Status& status) { CHECK(status.ok()); });
+    disk.run();
+    const auto report = verify(dir.path());
+    CHECK(report.events == appended);
+    CHECK(report.problems == 0);
+}
+
+TEST_CASE("store: a next segment that can't be made durable is made anew") {
+    const TempDirectory dir;
+    SimulatedDisk disk(dir.path(), 1);
+    const auto level = spdlog::get_level();
+    spdlog::set_level(spdlog::level::off);
+    auto store = *SegmentStore::open({.segment_bytes = 4096}, disk);
+    unsigned appended = 0;
+    while (store->stats().segments < 2) {
+        disk.bad_syncs = store->stats().bytes > 3000 ? 400 : 0;  // the change is near
+        REQUIRE(put(*store).ok());
+        ++appended;
+        store->flush().ignore();
+        disk.run();
+    }
+    disk.bad_syncs = 0;
+    store->flush().ignore();
+    bool synced = false;
+    store->sync([&](const Status& status) { synced = status.ok(); });
+    disk.run();
+    CHECK(synced);
+    const auto report = verify(dir.path());
+    CHECK(report.events == appended);
+    CHECK(report.problems == 0);
+    spdlog::set_level(level);
+}
+
 TEST_CASE("store: on a disk that is nearly full a segment is as long as there is room") {
     const TempDirectory dir;
     SimulatedDisk disk(dir.path(), 1);
@@ -334,9 +410,11 @@ TEST_CASE("store: after a power cut no number is given out twice; a gap says whi
     }
     REQUIRE(store->flush().ok());
     disk.run();  // readers can have seen them
+    CHECK_FALSE(store->rebooted());
     store.reset();
     disk.cut_power();
     store = *SegmentStore::open({.boot_id = {7}}, disk);
+    CHECK(store->rebooted());
     CHECK(store->next_seq() > 11);
     CHECK(store->next_seq() < 500'000);
     REQUIRE(put(*store).ok());

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// SegmentStore: from one segment to the next.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "journal/segment_store.hpp"
+
+namespace vexfs::journal {
+
+namespace {
+
+constexpr int kDirectory = -1;  // in place of a file
+constexpr std::uint64_t kSegmentMin = std::uint64_t{64} << 10U;  // when the disk is nearly full
+
+}  // namespace
+
+// The one that is full is sealed, and the next one is durable, before that gets its name: a reader
+// goes to the next when it is there. Nobody waits: what is appended meanwhile stays in the buffer.
+Status SegmentStore::start_change() {
+    Result<Segment> made = make_segment();
+    Status status = made ? write_seal() : made.status();
+    if (!status) {
+        ++stats_.write_errors;
+        return std::move(status).with_context("make segment " + segment_name(started_.seq + 1));
+    }
+    next_ = std::move(*made);
+    next_named_ = false;
+    start_change_sync(segment_.fd.get());
+    if (next_) {  // it did not fail at once
+        start_change_sync(next_->fd.get());
+    }
+    return {};
+}
+
+// kDirectory, or a file. When the event loop has no room the disk is waited for.
+void SegmentStore::start_change_sync(int what) {
+    const auto done = [this](int result) { on_change_synced(result); };
+    ++in_flight_;
+    ++change_syncs_;
+    if (!(what == kDirectory ? disk_.start_sync_directory(done) : disk_.start_sync(what, done))) {
+        const Status status = what == kDirectory ? disk_.sync_directory() : disk_.sync(what);
+        on_change_synced(-status.code());
+    }
+}
+
+void SegmentStore::on_change_synced(int result) {
+    --in_flight_;
+    --change_syncs_;
+    if (result < 0) {
+        ++stats_.sync_errors;
+        fail(Status::from_errno(result, "make a segment"));
+        return;
+    }
+    if (failing_) {
+        fail(health_);
+        return;
+    }
+    if (change_syncs_ != 0) {
+        return;
+    }
+    if (!std::exchange(next_named_, true)) {
+        if (Status status = disk_.rename(kNewSegment, segment_name(next_->first_seq)); !status) {
+            ++stats_.write_errors;
+            fail(status);
+        } else {
+            start_change_sync(kDirectory);
+        }
+        return;
+    }
+    enter(std::move(*next_));
+    next_.reset();
+    progress();
+}
+
+void SegmentStore::enter(Segment next) {
+    stats_.segments += segment_.first_seq != next.first_seq;
+    segment_ = std::move(next);
+}
+
+// The same with waiting: when a journal is opened, and when something has failed.
+Status SegmentStore::next_segment() {
+    Result<Segment> made = make_segment();
+    Status status = made ? disk_.sync(made->fd.get()) : made.status();
+    if (status && segment_.fd) {
+        status = end_segment();
+    }
+    const std::string name = segment_name(started_.seq + 1);
+    if (status) {
+        status = disk_.rename(kNewSegment, name);
+    }
+    if (status) {
+        status = disk_.sync_directory();
+    }
+    if (!status) {
+        ++stats_.write_errors;
+        return std::move(status).with_context("make segment " + name);
+    }
+    enter(std::move(*made));
+    return {};
+}
+
+Result<SegmentStore::Segment> SegmentStore::make_segment() {
+    Result<UniqueFd> fd = disk_.create(kNewSegment);
+    if (!fd) {
+        return fd.status();
+    }
+    Segment made{.fd = std::move(*fd),
+                 .first_seq = started_.seq + 1,
+                 .capacity = config_.segment_bytes,
+                 .start = started_,
+                 .start_offset = sizeof(SegmentHeader),
+                 .hash = {}};
+    if (Status status = make_room(made.fd.get(), made.capacity); !status) {
+        return status;
+    }
+    durable_limit_ = std::max(durable_limit_, made.first_seq + kLimitStep);
+    limit_ = std::max(limit_, durable_limit_);
+    const SegmentHeader header = make_segment_header(
+        id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
+    const Status status = disk_.write(made.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
+    return status ? Result<Segment>(std::move(made)) : status;
+}
+
+// On a disk that is nearly full a segment is as long as there is room.
+Status SegmentStore::make_room(int fd, std::uint64_t& capacity) {
+    for (;;) {
+        Status status = disk_.allocate(fd, capacity);
+        if (status || status.code() == EOPNOTSUPP) {
+            return {};
+        }
+        if (status.code() != ENOSPC || capacity / 2 < kSegmentMin) {
+            return status;
+        }
+        capacity /= 2;
+    }
+}
+
+Status SegmentStore::write_seal() {
+    segment_.ended = true;
+    const int file = segment_.fd.get();
+    const std::uint64_t end = offset_of(started_.pos);
+    std::array<std::byte, kSealBytes> seal{};
+    codec_->encode(
+        SealBody{.entries = segment_.entries + started_.entries - segment_.start.entries,
+                 .bytes = end - sizeof(SegmentHeader),
+                 .hash = segment_.hash.value()},
+        started_.seq + 1, seal.data());
+    const Status status = disk_.write(file, seal, end);
+    return status ? disk_.truncate(file, end + kSealBytes) : status;
+}
+
+// Whole: with its seal. Given up (or sealed, and the next one could not be named): without what is
+// written once more to the next one, as far as the disk does it.
+Status SegmentStore::end_segment() {
+    const int file = segment_.fd.get();
+    if (!segment_.ended) {
+        const Status sealed = write_seal();
+        return sealed ? disk_.sync(file) : sealed;
+    }
+    disk_.truncate(file, std::max<std::uint64_t>(offset_of(started_.pos), sizeof(SegmentHeader)))
+        .ignore();
+    disk_.sync(file).ignore();
+    return {};
+}
+
+Status SegmentStore::close() {
+    if (!health_) {
+        return health_;
+    }
+    std::array<std::byte, kLimitBytes> mark{};
+    codec_->encode(LimitBody{.limit = next_seq(), .closed = 1}, next_seq(), mark.data());
+    const std::uint64_t end = offset_of(started_.pos);
+    Status status = disk_.write(segment_.fd.get(), mark, end);
+    if (status) {
+        status = disk_.truncate(segment_.fd.get(), end + kLimitBytes);
+    }
+    return status ? disk_.sync(segment_.fd.get()) : status;
+}
+
+}  // namespace vexfs::journal
