@@ -15,6 +15,8 @@ declare -A PACKAGES=(
     # what the tests and the demo run on the file system, on the host and in the guest
     [test]="git rsync sqlite3 python3 strace inotify-tools attr acl procps xfsprogs btrfs-progs
         stress-ng fio"
+    # what scripts/bench compares the journal with
+    [peers]="libsqlite3-dev librocksdb-dev liblmdb-dev"
     # scripts/check, and sparse for the module
     [check]="git shellcheck sparse"
     # the models of docs/litmus (tests/scripts/litmus.sh)
