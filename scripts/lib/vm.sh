@@ -170,10 +170,13 @@ probe_kvm() {
 
 # add_devices: /scratch, the ports for the command's output and the report, the job.
 add_devices() {
-    local port number=0
-    mke2fs -q -t ext4 -i 8192 "$RUN/scratch" "${DISK_MIB}M" >"$RUN/mke2fs.log" 2>&1 ||
-        { cat "$RUN/mke2fs.log" >&2 && die "cannot make the image for /scratch (messages above)"; }
-    QEMU+=(-drive "if=none,id=scratch,format=raw,cache=unsafe,file=$RUN/scratch"
+    local port number=0 image=${IMAGE:-$RUN/scratch}
+    [[ -e $image ]] ||
+        mke2fs -q -t ext4 -i 8192 "$image" "${DISK_MIB}M" >"$RUN/mke2fs.log" 2>&1 || {
+        cat "$RUN/mke2fs.log" >&2
+        die "cannot make the image for /scratch (messages above)"
+    }
+    QEMU+=(-drive "if=none,id=scratch,format=raw,cache=unsafe,file=$image"
         -device virtio-blk-pci,drive=scratch -device virtio-serial-pci)
     for port in output errors report; do
         : >"$RUN/$port"
