@@ -23,9 +23,10 @@ class Reader::Impl {
     Impl(std::string path, UniqueFd directory)
         : path_(std::move(path)), directory_(std::move(directory)) {}
 
-    Status start();
-    Status seek(std::uint64_t seq);
+    Status seek_start();
+    Status seek(const Cursor& cursor, Expired expired);
     Status seek_end();
+    Result<Cursor> earliest() const;
     Result<Item> next();
     Result<Wake> wait(int stop_fd, int timeout_ms);
     Result<int> wait_fd();
@@ -36,7 +37,12 @@ class Reader::Impl {
     std::uint64_t expected = 1;  // the next number
 
   private:
-    Status open_segment(std::uint64_t first_seq);
+    using Segments = std::vector<std::uint64_t>;
+    Result<Segments> segments() const;
+    template <typename Choose>
+    Status go_to_segment(Choose choose);
+    Status open_segment(const Segments& all, std::uint64_t first_seq);
+    Status pass(std::uint64_t seq);
     Result<std::uint64_t> following_segment() const;
     const EntryHeader* peek();
     Result<bool> step();
@@ -48,10 +54,39 @@ class Reader::Impl {
     UniqueFd inotify_;
     std::optional<SegmentReader> segment_;
     std::uint64_t end_ = 0;  // the first number of the segment behind it, if there was one
-    GapReason jump_ = GapReason::damaged;  // what a jump in the numbers means
+    bool oldest_ = false;    // nothing in front of the segment is kept
 };
 
-Status Reader::Impl::open_segment(std::uint64_t first_seq) {
+// The first numbers of all segments; at least one.
+Result<Reader::Impl::Segments> Reader::Impl::segments() const {
+    Result<Segments> all = journal::list_segments(directory_.get());
+    if (all && all->empty()) {
+        return Status::error(ENOENT, path_ + " holds no journal: has vexfsd written one there?");
+    }
+    return all;
+}
+
+// Goes to the segment that `choose` names of all there are. One that was there a moment ago can be
+// too old by now.
+template <typename Choose>
+Status Reader::Impl::go_to_segment(Choose choose) {
+    for (;;) {
+        const Result<Segments> all = segments();
+        if (!all) {
+            return all.status();
+        }
+        const Result<std::uint64_t> first_seq = choose(*all);
+        if (!first_seq) {
+            return first_seq.status();
+        }
+        Status status = open_segment(*all, *first_seq);
+        if (status.code() != ENOENT) {
+            return status;
+        }
+    }
+}
+
+Status Reader::Impl::open_segment(const Segments& all, std::uint64_t first_seq) {
     Result<SegmentReader> segment = SegmentReader::open(directory_.get(), first_seq);
     if (!segment) {
         return segment.status();
@@ -62,9 +97,10 @@ Status Reader::Impl::open_segment(std::uint64_t first_seq) {
     }
     id = segment->journal();
     segment_.emplace(std::move(*segment));
-    const Result<std::uint64_t> following = following_segment();
-    end_ = following ? *following : 0;
-    return following.status();
+    const auto following = std::upper_bound(all.begin(), all.end(), first_seq);
+    end_ = following == all.end() ? 0 : *following;
+    oldest_ = first_seq == all.front();
+    return {};
 }
 
 // The entry at the position, unless the next segment has it too: then it is not valid here.
@@ -73,33 +109,42 @@ const EntryHeader* Reader::Impl::peek() {
     return entry != nullptr && end_ != 0 && journal::last_seq(*entry) >= end_ ? nullptr : entry;
 }
 
-Status Reader::Impl::start() {
-    return seek(0);
+Status Reader::Impl::seek_start() {
+    std::uint64_t oldest = 0;
+    const Status status = go_to_segment([&](const Segments& all) -> Result<std::uint64_t> {
+        oldest = all.front();
+        return oldest;
+    });
+    expected = status ? oldest : expected;
+    return status;
 }
 
-// Goes behind `seq`, to the segment that has it: a gap of no numbers may follow it there, although
-// the next number is in another.
-Status Reader::Impl::seek(std::uint64_t seq) {
-    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
-    if (!segments) {
-        return segments.status();
-    }
-    if (segments->empty()) {
-        return Status::error(ENOENT, path_ + " holds no journal: has vexfsd written one there?");
-    }
-    const auto after = std::upper_bound(segments->begin(), segments->end(), seq);
-    const std::uint64_t first = after == segments->begin() ? *after : *(after - 1);
-    if (Status status = open_segment(first); !status) {
+Result<Cursor> Reader::Impl::earliest() const {
+    const Result<Segments> all = segments();
+    return all ? Result<Cursor>(Cursor{id, all->front() - 1}) : all.status();
+}
+
+// Goes behind the cursor, to the segment that has it: a gap of no numbers may follow it there,
+// although the next number is in another.
+Status Reader::Impl::seek(const Cursor& cursor, Expired expired) {
+    const Status status = go_to_segment([&](const Segments& all) -> Result<std::uint64_t> {
+        Status known = journal::check_cursor(cursor, id, all.front());
+        if (!known && !(known.code() == kCursorExpired && expired == Expired::gap)) {
+            return known;
+        }
+        const auto after = std::upper_bound(all.begin(), all.end(), cursor.seq);
+        return after == all.begin() ? *after : *(after - 1);
+    });
+    if (!status) {
         return status;
     }
-    expected = seq + 1;
-    jump_ = first > expected ? GapReason::expired : GapReason::damaged;
-    if (seq == 0) {
-        expected = std::max(expected, first);  // the oldest that is kept: nothing was promised
-        return {};
-    }
-    // Read on until the number is behind us, so that a cursor from the future is noticed.
-    std::uint64_t reached = first;
+    expected = cursor.seq + 1;
+    return segment_->header().first_seq > cursor.seq ? Status() : pass(cursor.seq);
+}
+
+// Reads on until the number is behind us, so that a cursor from the future is noticed.
+Status Reader::Impl::pass(std::uint64_t seq) {
+    std::uint64_t reached = segment_->header().first_seq;
     for (;;) {
         const EntryHeader* entry = peek();
         if (entry == nullptr) {
@@ -125,17 +170,15 @@ Status Reader::Impl::seek(std::uint64_t seq) {
 }
 
 Status Reader::Impl::seek_end() {
-    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
-    if (!segments) {
-        return segments.status();
-    }
-    if (segments->empty()) {
-        return Status::error(ENOENT, path_ + " holds no journal");
-    }
-    if (Status status = open_segment(segments->back()); !status) {
+    std::uint64_t newest = 0;
+    const Status status = go_to_segment([&](const Segments& all) -> Result<std::uint64_t> {
+        newest = all.back();
+        return newest;
+    });
+    if (!status) {
         return status;
     }
-    expected = segments->back();
+    expected = newest;
     for (;;) {
         while (const EntryHeader* entry = peek()) {
             expected = journal::last_seq(*entry) + 1;
@@ -153,13 +196,12 @@ Status Reader::Impl::seek_end() {
 
 // The first number of the segment behind this one; 0: there is none.
 Result<std::uint64_t> Reader::Impl::following_segment() const {
-    const Result<std::vector<std::uint64_t>> segments = journal::list_segments(directory_.get());
-    if (!segments) {
-        return segments.status();
+    const Result<Segments> all = segments();
+    if (!all) {
+        return all.status();
     }
-    const auto after =
-        std::upper_bound(segments->begin(), segments->end(), segment_->header().first_seq);
-    return after == segments->end() ? 0 : *after;
+    const auto after = std::upper_bound(all->begin(), all->end(), segment_->header().first_seq);
+    return after == all->end() ? 0 : *after;
 }
 
 // There is no whole entry at the position: looks whether there is one further on. False: not now.
@@ -190,7 +232,11 @@ Result<bool> Reader::Impl::step() {
     if (*following == 0) {
         return false;
     }
-    const Status status = open_segment(*following);
+    // The oldest that is there, when that one is too old by now.
+    const Status status = go_to_segment([&](const Segments& all) -> Result<std::uint64_t> {
+        const auto next = std::lower_bound(all.begin(), all.end(), *following);
+        return next == all.end() ? all.back() : *next;
+    });
     return status.ok() ? Result<bool>(true) : Result<bool>(status);
 }
 
@@ -198,9 +244,9 @@ Reader::Item Reader::Impl::lost_before(std::uint64_t seq) {
     gap = Gap();
     gap.from = expected;
     gap.to = seq - 1;
-    gap.reason = jump_;
+    gap.reason = oldest_ && expected < segment_->header().first_seq ? GapReason::expired
+                                                                    : GapReason::damaged;
     expected = seq;
-    jump_ = GapReason::damaged;
     return Item::gap;
 }
 
@@ -287,7 +333,7 @@ Result<Reader> Reader::open(const std::string& directory) {
         return Status::from_errno(errno, "open journal " + directory);
     }
     auto impl = std::make_unique<Impl>(directory, std::move(fd));
-    if (Status status = impl->start(); !status) {
+    if (Status status = impl->seek_start(); !status) {
         return std::move(status).with_context("open journal " + directory);
     }
     return Reader(std::move(impl));
@@ -296,15 +342,14 @@ Result<Reader> Reader::open(const std::string& directory) {
 const JournalId& Reader::journal() const {
     return impl_->id;
 }
-Status Reader::seek(const Cursor& cursor) {
-    if (cursor.journal != impl_->id) {
-        return Status::error(EINVAL, "the cursor belongs to journal " + cursor.journal.text() +
-                                         ", this is " + impl_->id.text());
-    }
-    return impl_->seek(cursor.seq);
+Status Reader::seek(const Cursor& cursor, Expired expired) {
+    return impl_->seek(cursor, expired);
 }
 Status Reader::seek_start() {
-    return impl_->seek(0);
+    return impl_->seek_start();
+}
+Result<Cursor> Reader::earliest() const {
+    return impl_->earliest();
 }
 Status Reader::seek_end() {
     return impl_->seek_end();

@@ -185,6 +185,27 @@ std::string format_user_ops(std::uint32_t ops) {
     return format_list(ops, user_words());
 }
 
+Result<std::uint64_t> parse_duration(std::string_view text) {
+    const std::string_view all = trim(text);
+    std::uint64_t number = 0;
+    const auto [rest, error] = std::from_chars(all.data(), all.data() + all.size(), number);
+    const std::string_view unit(rest, static_cast<std::size_t>(all.data() + all.size() - rest));
+    const std::uint64_t seconds = unit.empty() || unit == "s" ? 1
+                                  : unit == "m"               ? 60
+                                  : unit == "h"               ? 3'600
+                                  : unit == "d"               ? 86'400
+                                                              : 0;
+    if (error != std::errc() || seconds == 0) {
+        return Status::error(EINVAL, "\"" + std::string(text) +
+                                         "\" is not a time: give seconds, or a number with m, h or "
+                                         "d");
+    }
+    if (number > kDurationMaxS / seconds) {
+        return Status::error(ERANGE, "\"" + std::string(text) + "\" is too long: at most 36500d");
+    }
+    return number * seconds;
+}
+
 Result<std::uint64_t> parse_bytes(std::string_view text) {
     const std::string_view all = trim(text);
     std::uint64_t number = 0;

@@ -31,6 +31,10 @@ std::string format_detail(std::uint32_t detail);
 // "65536", "64K", "4M", "1G" (binary units; a trailing "iB" or "B" is allowed): bytes.
 Result<std::uint64_t> parse_bytes(std::string_view text);
 
+// "90", "90s", "15m", "36h", "7d": seconds, at most a hundred years.
+inline constexpr std::uint64_t kDurationMaxS = std::uint64_t{36'500} * 86'400;
+Result<std::uint64_t> parse_duration(std::string_view text);
+
 // The known name that is closest to `name`, for "did you mean"; empty if none is close.
 template <typename Names>
 std::string closest_name(std::string_view name, const Names& names);

@@ -150,6 +150,10 @@ Status check_together(const Options& options) {
     if (options.source.empty() && options.watches.empty()) {
         return usage("nothing to observe: give --watch PATH, or --source DIR MOUNTPOINT");
     }
+    const journal::RetentionLimits& retention = options.retention;
+    if (retention.max_bytes != 0 && retention.bytes > retention.max_bytes) {
+        return usage("--retain-max must not be less than --retain-bytes; 0 is without limit");
+    }
     return {};
 }
 

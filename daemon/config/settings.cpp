@@ -112,6 +112,22 @@ Status set_segment_bytes(std::uint64_t& target, const RawValue& value) {
     return {};
 }
 
+// 0: without limit.
+Status set_retained_bytes(std::uint64_t& target, const RawValue& value) {
+    const auto bytes = parse_bytes(value.words[0]);
+    if (bytes && *bytes != 0 && *bytes < (std::uint64_t{1} << 20U)) {
+        return invalid(std::to_string(*bytes) + " bytes: must be 1M or more, or 0 for no limit");
+    }
+    target = bytes.value_or(0);
+    return bytes.status();
+}
+
+Status set_duration(std::uint64_t& target_s, const RawValue& value) {
+    const auto seconds = parse_duration(value.words[0]);
+    target_s = seconds.value_or(0);
+    return seconds.status();
+}
+
 Status set_durability(journal::Durability& target, const RawValue& value) {
     const auto& names = journal::kDurabilities;
     const auto found = std::find(names.begin(), names.end(), value.words[0]);
@@ -201,6 +217,17 @@ const std::array kSettings{
     Setting{"segment-bytes", Kind::text, "SIZE",
             "Length of the journal's files: bytes, or with K, M, G; 1M to 4G", "64M",
             [](O& o, const V& v) { return set_segment_bytes(o.segment_bytes, v); }},
+    Setting{"retain-bytes", Kind::text, "SIZE",
+            "How much of the journal is kept, on the disk: bytes, or with K, M, G; the oldest "
+            "files are removed; 0: all of it",
+            "4G", [](O& o, const V& v) { return set_retained_bytes(o.retention.bytes, v); }},
+    Setting{"retain-age", Kind::text, "TIME",
+            "How long events are kept at most: seconds, or with m, h, d; 0: without end", "0",
+            [](O& o, const V& v) { return set_duration(o.retention.age_s, v); }},
+    Setting{"retain-max", Kind::text, "SIZE",
+            "Up to which size more than that is kept for named consumers that have not dealt with "
+            "it; 0: without limit",
+            "16G", [](O& o, const V& v) { return set_retained_bytes(o.retention.max_bytes, v); }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",

@@ -10,6 +10,7 @@
 
 #include "config/name_list.hpp"
 #include "ctl/command.hpp"
+#include "ctl/consumer.hpp"
 #include "ctl/doctor.hpp"
 #include "ctl/help.hpp"
 #include "ctl/journal.hpp"
@@ -38,6 +39,7 @@ class CommandLine {
         add_watch();
         add_tail();
         add_journal();
+        add_consumer();
         command(app_, "ops", "The operations, and what becomes of each in either direction",
                 [this] { return run_ops(context_); });
         command(app_, "doctor", "Check module, daemon and mounts; name the repair of each problem",
@@ -131,6 +133,16 @@ class CommandLine {
         tail->add_option("--since", tail_.since,
                          "Where to begin: behind a cursor, start or now [default: start]")
             ->type_name("CURSOR");
+        CLI::Option* consumer =
+            tail->add_option("--consumer", tail_.consumer,
+                             "Begin where this consumer is (vexctl consumer); what it is too late "
+                             "for is a gap [default: none]")
+                ->type_name("NAME")
+                ->excludes("--since");
+        tail->add_flag("--commit", tail_.commit,
+                       "Move the consumer behind what was written, every 4096 items and at the end "
+                       "[default: leave it where it is]")
+            ->needs(consumer);
         tail->add_flag("-f,--follow", tail_.follow,
                        "Go on with what happens [default: end at what is there]");
         tail->add_option("--filter", tail_.filter,
@@ -162,6 +174,41 @@ class CommandLine {
         }
     }
 
+    void add_consumer() {
+        CLI::App* consumer =
+            app_.add_subcommand("consumer", "Named positions, kept with the journal");
+        consumer->require_subcommand(1)->fallthrough();
+        CLI::App* create = command(*consumer, "create", "A new one; the journal is kept for it",
+                                   [this] { return run_consumer_create(context_, consumer_); });
+        create->add_option("--at", consumer_.at,
+                           "Where it is: behind a cursor, start or now [default: start]")
+            ->type_name("CURSOR");
+        CLI::App* commit =
+            command(*consumer, "commit", "Move it, forward or back, if it is where it should be",
+                    [this] { return run_consumer_commit(context_, consumer_); });
+        CLI::App* remove = command(*consumer, "remove", "Forget it",
+                                   [this] { return run_consumer_remove(context_, consumer_); });
+        CLI::App* list = command(*consumer, "list", "All of them, and how far behind they are",
+                                 [this] { return run_consumer_list(context_, consumer_); });
+        for (CLI::App* sub : {create, commit, remove}) {
+            sub->add_option("name", consumer_.name,
+                            "1 to 64 letters, digits, '-', '_' and '.', not beginning with '.'")
+                ->required()
+                ->type_name("NAME");
+        }
+        commit->add_option("to", consumer_.to, "Where it is to be")
+            ->required()
+            ->type_name("CURSOR");
+        commit->add_option("--expect", consumer_.expect, "Where it must be now")
+            ->required()
+            ->type_name("CURSOR");
+        for (CLI::App* sub : {create, commit, remove, list}) {
+            sub->add_option("--journal", consumer_.journal,
+                            "Directory of the journal [default: the running vexfsd's]")
+                ->type_name("DIR");
+        }
+    }
+
     int with_journal(int (*act)(const Context&, const std::string&)) {
         const Result<std::string> directory = journal_directory(context_, journal_);
         return directory ? act(context_, *directory) : fail(context_, directory.status());
@@ -173,6 +220,7 @@ class CommandLine {
     double sync_timeout_s_ = 10;
     WatchArgs watch_;
     TailArgs tail_;
+    ConsumerArgs consumer_;
     std::string journal_;
 };
 

@@ -6,14 +6,18 @@
 
 #include "ctl/journal.hpp"
 #include "ctl/output.hpp"
+#include "ctl/position.hpp"
 #include "route/filter.hpp"
 #include "route/json.hpp"
 #include "route/text.hpp"
+#include "vexfs/consumer.hpp"
 #include "vexfs/reader.hpp"
 
 namespace vexfs::ctl {
 
 namespace {
+
+constexpr unsigned kCommitEvery = 4096;  // items
 
 std::size_t terminal_width() {
     winsize size{};
@@ -32,9 +36,13 @@ class Tail {
           reader_(std::move(reader)),
           filter_(std::move(filter)),
           output_(std::move(output)),
+          from_(reader_.cursor()),
           json_(reader_.journal()) {
         text_.width = terminal_width();
     }
+
+    // What is written is behind `consumer`, from here on.
+    void commit_for(Consumer consumer) { consumer_ = std::move(consumer); }
 
     int run() {
         while (!output_.stopped() && !enough()) {
@@ -45,10 +53,14 @@ class Tail {
             }
             if (*item != Reader::Item::end) {
                 show(*item);
+                const bool due = consumer_ && ++uncommitted_ >= kCommitEvery;
+                if (due && !commit()) {
+                    break;
+                }
                 output_.flush(false);
                 continue;
             }
-            if (!output_.flush(true) || !args_.follow) {
+            if (!commit() || !args_.follow) {
                 break;
             }
             const Result<Reader::Wake> woken = reader_.wait(output_.stop_fd(), -1);
@@ -56,14 +68,26 @@ class Tail {
                 return woken ? kDone : fail(context_, woken.status());
             }
         }
-        output_.flush(true);
-        if (!output_.status()) {
-            return fail(context_, output_.status());
-        }
-        return damaged_ ? kDegraded : kDone;
+        commit();
+        const Status& failed = output_.status() ? committed_ : output_.status();
+        return !failed ? fail(context_, failed) : damaged_ ? kDegraded : kDone;
     }
 
   private:
+    // Writes what there is to write, then says so to the journal. False: stop.
+    bool commit() {
+        uncommitted_ = 0;
+        const Cursor to = reader_.cursor();
+        if (!output_.flush(true) || !committed_) {
+            return false;
+        }
+        if (consumer_ && to != from_) {
+            committed_ = consumer_->commit(from_, to);
+            from_ = to;
+        }
+        return committed_.ok();
+    }
+
     [[nodiscard]] bool enough() const { return args_.count && shown_ >= *args_.count; }
 
     void show(Reader::Item item) {
@@ -88,11 +112,27 @@ class Tail {
     Reader reader_;
     route::Filter filter_;
     Output output_;
+    std::optional<Consumer> consumer_;
+    Cursor from_;  // where the consumer is
+    Status committed_;
+    unsigned uncommitted_ = 0;  // items
     route::JsonLines json_;
     route::TextOptions text_;
     std::uint64_t shown_ = 0;
     bool damaged_ = false;
 };
+
+// What it has missed, because it was away for too long, is a gap.
+Status place_consumer(const std::string& directory, const std::string& name, Reader& reader,
+                      std::optional<Consumer>& consumer) {
+    Result<Consumer> opened = Consumer::open(directory, name);
+    const Result<Cursor> position = opened ? opened->position() : opened.status();
+    if (!position) {
+        return position.status();
+    }
+    consumer = std::move(*opened);
+    return reader.seek(*position, Reader::Expired::gap);
+}
 
 }  // namespace
 
@@ -102,10 +142,9 @@ int run_tail(const Context& context, const TailArgs& args) {
         fail(context, filter.status());
         return kUsage;
     }
-    const bool words = args.since == "start" || args.since == "now";
-    const Result<Cursor> cursor = words ? Cursor() : Cursor::parse(args.since);
-    if (!cursor) {
-        fail(context, cursor.with_context("--since takes start, now or a cursor"));
+    const Result<Position> since = Position::parse(args.since, "--since");
+    if (!since) {
+        fail(context, since.status());
         return kUsage;
     }
     const Result<std::string> directory = journal_directory(context, args.journal);
@@ -116,17 +155,22 @@ int run_tail(const Context& context, const TailArgs& args) {
     if (!reader) {
         return fail(context, reader.status());
     }
-    const Status placed = args.since == "now" ? reader->seek_end()
-                          : words             ? reader->seek_start()
-                                              : reader->seek(*cursor);
+    std::optional<Consumer> consumer;
+    const Status placed = args.consumer.empty()
+                              ? since->place(*reader)
+                              : place_consumer(*directory, args.consumer, *reader, consumer);
     if (!placed) {
-        return fail(context, placed);
+        return fail_position(context, placed, *reader);
     }
     Result<Output> output = Output::create();
     if (!output) {
         return fail(context, output.status());
     }
-    return Tail(context, args, std::move(*reader), std::move(*filter), std::move(*output)).run();
+    Tail tail(context, args, std::move(*reader), std::move(*filter), std::move(*output));
+    if (args.commit) {
+        tail.commit_for(std::move(*consumer));
+    }
+    return tail.run();
 }
 
 }  // namespace vexfs::ctl

@@ -12,6 +12,8 @@ namespace vexfs::ctl {
 struct TailArgs {
     std::string journal;          // directory; empty: ask the daemon, else the default
     std::string since = "start";  // "start", "now" or a cursor
+    std::string consumer;         // empty: none; otherwise begin at its position
+    bool commit = false;          // move the consumer behind what was written
     bool follow = false;
     std::string filter;                  // empty: everything
     std::optional<std::uint64_t> count;  // end after so many events

@@ -54,6 +54,20 @@ bool is_being_written(int directory) {
     return lock && ::fcntl(lock.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
+Status check_cursor(const Cursor& cursor, const JournalId& id, std::uint64_t oldest) {
+    if (cursor.journal != id) {
+        return Status::error(kEpochChanged, "EPOCH_CHANGED: the cursor belongs to journal " +
+                                                cursor.journal.text() + ", this is " + id.text());
+    }
+    if (cursor.seq + 1 < oldest) {
+        return Status::error(kCursorExpired,
+                             "CURSOR_EXPIRED: events behind the cursor are no longer kept, the "
+                             "earliest cursor is " +
+                                 Cursor{id, oldest - 1}.text());
+    }
+    return {};
+}
+
 Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq) {
     const std::string name = segment_name(first_seq);
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));

@@ -13,6 +13,7 @@
 
 #include "base/fd.hpp"
 #include "journal/format.hpp"
+#include "vexfs/cursor.hpp"
 #include "vexfs/status.hpp"
 
 namespace vexfs::journal {
@@ -22,6 +23,10 @@ Result<std::vector<std::uint64_t>> list_segments(int directory);
 
 // Whether a daemon has the journal in a directory open.
 bool is_being_written(int directory);
+
+// Whether all events behind the cursor are kept by the journal `id`, whose oldest segment begins
+// with `oldest`: else kEpochChanged or kCursorExpired.
+Status check_cursor(const Cursor& cursor, const JournalId& id, std::uint64_t oldest);
 
 class SegmentReader {
   public:

@@ -16,6 +16,7 @@ constexpr std::size_t kUnreleasedMax = 64;
 Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock,
                    const Config& config)
     : store_(store), paths_(paths), clock_(clock), config_(config) {
+    released_seq_ = store.next_seq() - 1;
     store_.on_progress([this] { release(); });
 }
 
@@ -102,6 +103,7 @@ void Pipeline::release() {
         spare_.push_back(std::move(unreleased_.front()));
         unreleased_.pop_front();
         last = &spare_.back();
+        released_seq_ = last->seq;
     }
     bool crowded = false;
     for (std::size_t i = 0; i < sources_.size(); i++) {
@@ -265,11 +267,11 @@ void Pipeline::hold_gap(const Gap& gap, std::string scope) {
     }
 }
 
-void Pipeline::not_observed_until_now() {
+void Pipeline::not_observed_until_now(GapReason reason) {
     if (store_.next_seq() == 1) {
         return;
     }
-    hold_gap(gap_of_none(GapReason::stopped), "vexfsd was not running");
+    hold_gap(gap_of_none(reason), "vexfsd was not running");
 }
 
 const vx_record& Pipeline::under_backing(const vx_record& record, Boundary& boundary) {

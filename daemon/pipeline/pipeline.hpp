@@ -72,7 +72,8 @@ class Pipeline {
     // What happened since the journal's last event was not observed, because no ring was kept that
     // held it: a gap says so, in front of the first event of this run. Nothing in a journal without
     // events. To be called once, when all is watched that is to be, before the first turn().
-    void not_observed_until_now();
+    // `reason`: stopped, or rebooted.
+    void not_observed_until_now(GapReason reason);
 
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
     // stuck, or has no room until it makes progress.
@@ -100,6 +101,8 @@ class Pipeline {
 
     [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
     [[nodiscard]] std::uint64_t backlog_bytes() const;
+    // What came up to this number is not in a ring any more.
+    [[nodiscard]] std::uint64_t released_seq() const { return released_seq_; }
     // Something in a ring could not be: the source is not read any more.
     [[nodiscard]] bool broken() const { return broken_; }
 
@@ -158,6 +161,7 @@ class Pipeline {
     Config config_;
     PushRing* push_ = nullptr;
     translate::Translator translator_;
+    std::uint64_t released_seq_ = 0;
     std::vector<std::unique_ptr<Source>> sources_;
     std::vector<Subscriber> subscribers_;
     std::function<void(const Gap&)> on_gap_;

@@ -202,8 +202,9 @@ void append_text(const Gap& gap, const TextOptions& options, std::string& out) {
     if (gap.count() == 0 && gap.account) {
         out += "---- lost";
     } else if (gap.count() == 0) {
-        out += gap.reason == GapReason::stopped ? "---- not watched for a while"
-                                                : "---- some may be missing";
+        const bool unwatched =
+            gap.reason == GapReason::stopped || gap.reason == GapReason::rebooted;
+        out += unwatched ? "---- not watched for a while" : "---- some may be missing";
     } else {
         fmt::format_to(std::back_inserter(out), "---- {} lost ({} to {})", gap.count(), gap.from,
                        gap.to);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "config/name_list.hpp"
@@ -65,6 +66,8 @@ Json Commands::stream() const {
 
 Json Commands::journal() const {
     const journal::StoreStats& s = daemon_.store_->stats();
+    const journal::Retained kept = daemon_.retention_->last();
+    const std::uint64_t oldest = std::max<std::uint64_t>(kept.oldest_seq, 1);
     Json out;
     put_bytes(out, "directory", daemon_.directory_->path());
     out.update({{"id", daemon_.store_->id().text()},
@@ -77,7 +80,13 @@ Json Commands::journal() const {
                 {"write_errors", s.write_errors},
                 {"syncs", s.syncs},
                 {"sync_errors", s.sync_errors},
-                {"segments", s.segments}});
+                {"segments", s.segments - kept.retired},
+                {"disk_bytes", kept.bytes},
+                {"earliest", Cursor{daemon_.store_->id(), oldest - 1}.text()},
+                {"retired_segments", kept.retired}});
+    if (!kept.held_by.empty()) {
+        out["held_by"] = kept.held_by;
+    }
     return out;
 }
 

@@ -17,6 +17,7 @@ namespace vexfs {
 
 namespace {
 constexpr std::uint64_t kMissedPeriodNs = 1'000'000'000;
+constexpr std::uint64_t kRetainPeriodNs = 2'000'000'000;
 constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 // What the mount must know of its backing directory to keep its caches true.
 constexpr std::uint64_t kInvalidatingOps =
@@ -35,7 +36,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const Make
     using Step = Status (Daemon::*)();
     // The control socket comes first: it is what tells a second daemon that there is one.
     for (Step step : {&Daemon::open_loop, &Daemon::open_control, &Daemon::open_journal,
-                      &Daemon::open_channel, &Daemon::open_mount, &Daemon::open_watches}) {
+                      &Daemon::open_channel, &Daemon::open_mount, &Daemon::open_watches,
+                      &Daemon::open_retention}) {
         if (Status status = (self.get()->*step)(); !status) {
             return status;
         }
@@ -46,7 +48,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const Make
             return status;
         }
     } else {
-        self->pipeline_->not_observed_until_now();
+        self->pipeline_->not_observed_until_now(self->store_->rebooted() ? GapReason::rebooted
+                                                                         : GapReason::stopped);
     }
     return self;
 }
@@ -345,6 +348,15 @@ Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mou
     caches_poll_ = poll.value_or(OpId{});
     trust_caches();
     return poll.status();
+}
+
+// When the ring that was taken over has been read as far as it must be.
+Status Daemon::open_retention() {
+    retention_ = std::make_unique<journal::Retention>(options_.journal, store_->id(),
+                                                      options_.retention, *disk_, clock_);
+    const auto look = [this](int) { retention_->poke(pipeline_->released_seq() + 1); };
+    look(0);
+    return loop_->every(kRetainPeriodNs, look).status();
 }
 
 void Daemon::when_applied(std::function<void()> done) {

@@ -18,6 +18,7 @@
 #include "fuse/mount.hpp"
 #include "fuse/ring_sink.hpp"
 #include "journal/directory.hpp"
+#include "journal/retention.hpp"
 #include "journal/segment_store.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pushback/push_ring.hpp"
@@ -63,6 +64,7 @@ class Daemon {
     Status keep_directories();
     Status open_mount();
     Status open_watches();
+    Status open_retention();
     Status open_control();
     Status use_fuse_boundary();
     Status follow_behind_mount(const WatchInfo& source, const WatchInfo& mount);
@@ -83,6 +85,7 @@ class Daemon {
     std::optional<journal::OwnedDirectory> directory_;
     std::unique_ptr<journal::Disk> disk_;
     std::unique_ptr<journal::SegmentStore> store_;
+    std::unique_ptr<journal::Retention> retention_;
     std::unique_ptr<Loop> loop_;
     DirectoryMap paths_;
     std::unique_ptr<DirectoryLog> directories_;

@@ -45,4 +45,13 @@ struct Cursor {
     static Result<Cursor> parse(std::string_view text);
 };
 
+// Codes of a Status that says why a cursor can't be gone on from; the message begins with the name
+// in capitals.
+// CURSOR_EXPIRED: events behind it are no longer kept. Scan what is there, then go on from the
+// earliest cursor, which the message has and Reader::earliest() gives.
+inline constexpr int kCursorExpired = ESTALE;
+// EPOCH_CHANGED: it is of another journal, whose numbers mean something else. The message has both
+// ids; Reader::journal() gives the one that is read.
+inline constexpr int kEpochChanged = EXDEV;
+
 }  // namespace vexfs

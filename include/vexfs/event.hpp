@@ -207,12 +207,14 @@ enum class GapReason : std::uint16_t {
     stopped = 3,    // nothing was watching: how many are missing is not known (count 0)
     probe_missed = 4,  // the kernel could not follow some calls (count 0: not all need be of here)
     unclean = 5,       // the machine stopped before the journal was durable: at most so many
+    rebooted = 6,  // as stopped, and the machine was started anew: mono_ns and pids begin anew
 };
-inline constexpr unsigned kGapReasons = 6;
+inline constexpr unsigned kGapReasons = 7;
 
 constexpr std::string_view gap_reason_name(GapReason reason) {
     constexpr std::array<std::string_view, kGapReasons> names = {
-        "ring_full", "damaged", "expired", "stopped", "probe_missed", "unclean"};
+        "ring_full", "damaged", "expired", "stopped", "probe_missed", "unclean",
+        "rebooted"};
     const auto i = static_cast<std::size_t>(reason);
     return i < names.size() ? names[i] : std::string_view("unknown");
 }

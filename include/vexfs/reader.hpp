@@ -47,13 +47,21 @@ class Reader {
 
     [[nodiscard]] const JournalId& journal() const;
 
+    // What seek() does when events behind the cursor are no longer kept.
+    enum class Expired {
+        fail,  // kCursorExpired, and the reader stays where it was
+        gap,   // go there: the next item is a gap of reason `expired`
+    };
+
     // Go to a position; a reader that was just opened is at the start.
-    // Behind the cursor's event. EINVAL: of another journal, or ahead of what is written.
-    Status seek(const Cursor& cursor);
+    // Behind the cursor's event. kCursorExpired; kEpochChanged; EINVAL: ahead of what is written.
+    Status seek(const Cursor& cursor, Expired expired = Expired::fail);
     // Before the oldest event that is kept.
     Status seek_start();
     // Behind the newest event that is written now.
     Status seek_end();
+    // The position of seek_start(): no cursor before it can be gone on from without a gap.
+    [[nodiscard]] Result<Cursor> earliest() const;
 
     // The next item; an error means that the journal cannot be read on.
     Result<Item> next();

@@ -4,6 +4,8 @@
 #include <deque>
 
 #include "running_daemon.hpp"
+#include "vexfs/consumer.hpp"
+#include "vexfs/reader.hpp"
 
 using namespace vexfs;
 using namespace vexfs::test;
@@ -81,4 +83,41 @@ TEST_CASE("a disk that fails to sync is said until what it did not take is writt
     bad_sync = false;
     CHECK(client.call({{"cmd", "sync"}})->ok);
     CHECK(reasons(client) == "ok");
+}
+
+TEST_CASE("old events are removed while the daemon runs, but not what a consumer waits for") {
+    NEEDS_FUSE("retention");
+    RunningDaemon daemon(Daemon::real_disk, [](Options& options) {
+        options.segment_bytes = std::uint64_t{64} << 10U;
+        options.retention = {.bytes = std::uint64_t{256} << 10U};
+    });
+    ControlClient client = daemon.connect();
+    const std::string directory = daemon.tree.root() + "/journal";
+    auto reader = Reader::open(directory);
+    REQUIRE(reader.ok());
+    const auto consumer = Consumer::create(directory, "c", {reader->journal(), 1});
+    REQUIRE(consumer.ok());
+    const auto status_when = [&](auto&& holds) {
+        for (;;) {  // it looks every two seconds
+            for (int i = 0; i < 100; ++i) {
+                write_file(daemon.tree.point("file"), "text");
+            }
+            const Json journal = client.call({{"cmd", "status"}})->json.at("journal");
+            if (holds(journal)) {
+                return journal;
+            }
+        }
+    };
+    const Json held = status_when([](const Json& j) { return j.contains("held_by"); });
+    CHECK(held.at("held_by") == "c");
+    CHECK(held.at("retired_segments") == 0);
+    CHECK(reader->seek(*consumer->position()).ok());
+    REQUIRE(Consumer::remove(directory, "c").ok());
+    const Json after = status_when([](const Json& j) { return j.at("retired_segments") > 0; });
+    CHECK(after.at("disk_bytes") < std::uint64_t{400} << 10U);
+    CHECK(reader->seek({reader->journal(), 1}).code() == kCursorExpired);
+    const auto earliest = Cursor::parse(after.at("earliest").get<std::string>());
+    REQUIRE(earliest.ok());
+    CHECK(earliest->seq > 1);
+    CHECK(*reader->earliest() >= *earliest);
 }

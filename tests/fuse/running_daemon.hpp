@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,7 +18,8 @@ namespace vexfs::test {
 
 class RunningDaemon {
   public:
-    explicit RunningDaemon(const Daemon::MakeDisk& make_disk = Daemon::real_disk) {
+    explicit RunningDaemon(const Daemon::MakeDisk& make_disk = Daemon::real_disk,
+                           const std::function<void(Options&)>& change = [](Options&) {}) {
         ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
         Options options;
         options.source = tree.source();
@@ -26,6 +28,7 @@ class RunningDaemon {
         options.ops = VX_OPS_ALL;
         options.journal = tree.root() + "/journal";
         options.socket = socket();
+        change(options);
         auto started = Daemon::start(options, make_disk);
         INFO(started.status().message());
         REQUIRE(started.ok());

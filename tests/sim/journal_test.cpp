@@ -8,6 +8,7 @@
 #include <random>
 #include <string>
 
+#include "journal/retention.hpp"
 #include "journal/segment_store.hpp"
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
@@ -66,6 +67,7 @@ class Simulation {
     std::string broken_promise;
     std::uint64_t checked = 0;
     std::uint64_t gaps = 0;
+    std::uint64_t retired = 0;
 
   private:
     static constexpr std::uint64_t kGap = ~std::uint64_t{0};  // in place of an event's content
@@ -121,6 +123,9 @@ class Simulation {
             default:
                 append_events();
         }
+        if (below(20) == 0) {
+            retire();
+        }
         store_->flush().ignore();
         acknowledged_ = std::max(acknowledged_, store_->durable_seq());
     }
@@ -172,6 +177,17 @@ class Simulation {
         }
     }
 
+    // What is too old goes, and nothing else.
+    void retire() {
+        const journal::RetentionLimits limits{.bytes = (8 + below(64)) << 10U};
+        journal::Retention retention(directory_, store_->id(), limits, disk_, clock_);
+        retention.pass(1 + below(store_->next_seq())).ignore();
+        if (const auto reader = Reader::open(directory_)) {
+            oldest_ = reader->earliest()->seq + 1;
+            retired += oldest_ > 1;
+        }
+    }
+
     // What a reader has seen once is never something else.
     void read_some() {
         auto reader = Reader::open(directory_);
@@ -208,7 +224,10 @@ class Simulation {
             broken_promise = "it cannot be read";
             return;
         }
-        std::uint64_t expected = 1;
+        std::uint64_t expected = reader->earliest()->seq + 1;
+        if (expected > oldest_) {
+            broken_promise = "numbers from " + std::to_string(oldest_) + " are gone";
+        }
         for (auto item = reader->next(); item && *item != Reader::Item::end;
              item = reader->next()) {
             if (*item == Reader::Item::event) {
@@ -255,6 +274,8 @@ class Simulation {
     std::array<std::uint8_t, 16> boot_{1};
     std::uint64_t contents_ = 0;
     std::uint64_t acknowledged_ = 0;
+    std::uint64_t oldest_ = 1;
+    SystemClock clock_;
     std::map<std::uint64_t, std::uint64_t> appended_;  // number -> content
     std::map<std::uint64_t, std::uint64_t> gaps_;      // last number -> first
     std::map<std::uint64_t, std::uint64_t> seen_;

@@ -138,7 +138,8 @@ TEST_CASE("reader: a cursor of another journal, or of events that are not there,
     put(*store, 3);
     Reader reader = open_reader(dir.path());
     const Status other = reader.seek({JournalId{{1}}, 2});
-    CHECK(other.code() == EINVAL);
+    CHECK(other.code() == kEpochChanged);
+    CHECK(other.message().find("EPOCH_CHANGED") == 0);
     CHECK(other.message().find("belongs to journal") != std::string::npos);
     CHECK(reader.seek({reader.journal(), 3}).ok());
     const Status ahead = reader.seek({reader.journal(), 4});
@@ -220,13 +221,53 @@ TEST_CASE("reader: what is damaged or gone is reported as a gap and never passed
         std::filesystem::remove(first);
         Reader reader = open_reader(dir.path());
         CHECK(read_all(reader) == range(last + 1, 50));
-        REQUIRE(reader.seek({reader.journal(), 3}).ok());
+        const Status expired = reader.seek({reader.journal(), 3});
+        CHECK(expired.code() == kCursorExpired);
+        CHECK(expired.message().find("CURSOR_EXPIRED") == 0);
+        CHECK(reader.earliest()->seq == second - 1);
+        CHECK(expired.message().find(reader.earliest()->text()) != std::string::npos);
+        CHECK(reader.cursor().seq == 50);
+        REQUIRE(reader.seek(*reader.earliest()).ok());
+        CHECK(read_all(reader) == range(last + 1, 50));
+        REQUIRE(reader.seek({reader.journal(), 3}, Reader::Expired::gap).ok());
         CHECK(next(reader) == Item::gap);
         CHECK(reader.gap().from == 4);
         CHECK(reader.gap().to == second - 1);
         CHECK(reader.gap().reason == GapReason::expired);
         CHECK(read_all(reader) == range(last + 1, 50));
     }
+}
+
+TEST_CASE("reader: old segments that are removed while it reads are a gap of their own reason") {
+    const TempDirectory dir;
+    write_journal(dir.path(), 40, 5, 4096);
+    const std::vector<std::uint64_t> segments = segments_of(dir.path());
+    REQUIRE(segments.size() > 4);
+    Reader reader = open_reader(dir.path());
+    REQUIRE(next(reader) == Item::event);
+    for (std::size_t i = 0; i < 3; ++i) {
+        std::filesystem::remove(dir / journal::segment_name(segments[i]));
+    }
+    // It goes on to the end of the one that it has open.
+    const auto last = static_cast<long>(segments[1]) - 1;
+    const auto oldest = static_cast<long>(segments[3]);
+    std::vector<long> expected = range(2, last);
+    const std::vector<long> rest = range(oldest, 200);
+    expected.insert(expected.end(), {-(last + 1), -(oldest - 1)});
+    expected.insert(expected.end(), rest.begin(), rest.end());
+    CHECK(read_all(reader) == expected);
+    REQUIRE(reader.seek({reader.journal(), 1}, Reader::Expired::gap).ok());
+    REQUIRE(next(reader) == Item::gap);
+    CHECK(reader.gap().reason == GapReason::expired);
+    CHECK(reader.gap().from == 2);
+    // Damage in what is the oldest now is no expiry.
+    const std::string first = dir / journal::segment_name(segments[3]);
+    const UniqueFd fd(::open(first.c_str(), O_WRONLY));
+    const auto at = static_cast<off_t>(offset_of(dir.path(), segments[3] + 1) + 80);
+    REQUIRE(::pwrite(fd.get(), "zzzz", 4, at) == 4);
+    REQUIRE(reader.seek({reader.journal(), segments[3]}).ok());
+    REQUIRE(next(reader) == Item::gap);
+    CHECK(reader.gap().reason == GapReason::damaged);
 }
 
 TEST_CASE("reader: what is being written is not an entry yet, and not damage") {

@@ -62,6 +62,20 @@ TEST_CASE("sizes: numbers with binary units") {
     CHECK(parse_bytes("18446744073709551615K").status().code() == ERANGE);
 }
 
+TEST_CASE("times: numbers with units, in seconds") {
+    CHECK(*parse_duration("0") == 0);
+    CHECK(*parse_duration("90") == 90);
+    CHECK(*parse_duration("90s") == 90);
+    CHECK(*parse_duration("15m") == 900);
+    CHECK(*parse_duration("36h") == 129'600);
+    CHECK(*parse_duration("36500d") == kDurationMaxS);
+    for (const char* bad : {"", "d", "-1", "1.5h", "1w", "1D", "1 d", "x", "1dd"}) {
+        CHECK(parse_duration(bad).status().code() == EINVAL);
+    }
+    CHECK(parse_duration("36501d").status().code() == ERANGE);
+    CHECK_FALSE(parse_duration("18446744073709551616").ok());
+}
+
 TEST_CASE("names: the closest one is offered, a far one is not") {
     const std::vector<std::string> names{"watch", "watch-fs", "socket"};
     CHECK(closest_name("wach", names) == "watch");

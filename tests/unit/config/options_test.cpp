@@ -143,6 +143,12 @@ TEST_CASE("options: relative paths become absolute") {
 
 TEST_CASE("options: usage errors say which flag and what is accepted") {
     CHECK(contains(refused({}), "nothing to observe: give --watch PATH"));
+    CHECK(contains(refused({"--watch", "/x", "--retain-bytes", "100K"}),
+                   "--retain-bytes: 102400 bytes: must be 1M or more, or 0 for no limit"));
+    CHECK(contains(refused({"--watch", "/x", "--retain-age", "1w"}), "is not a time"));
+    CHECK(contains(refused({"--watch", "/x", "--retain-max", "1G"}),
+                   "--retain-max must not be less than --retain-bytes"));
+    CHECK(parse({"--watch", "/x", "--retain-bytes", "0", "--retain-max", "1G"}).ok());
     CHECK(contains(refused({"--wach", "/x"}), "--wach"));
     CHECK(contains(refused({"--source", "/x"}), "--source needs a MOUNTPOINT"));
     CHECK(contains(refused({"/mnt"}), "needs --source DIR"));
@@ -225,6 +231,9 @@ journal = "j"
 durability = "commit"
 sync-interval = 0.25
 segment-bytes = "8M"
+retain-bytes = "1G"
+retain-age = "7d"
+retain-max = "3G"
 socket = "s.sock"
 allow-other = true
 read-only = true
@@ -252,6 +261,9 @@ foreground = true
     CHECK(options->durability == journal::Durability::commit);
     CHECK(options->sync_interval_s == 0.25);
     CHECK(options->segment_bytes == 8U << 20U);
+    CHECK(options->retention.bytes == 1U << 30U);
+    CHECK(options->retention.age_s == 7 * 86'400);
+    CHECK(options->retention.max_bytes == 3ULL << 30U);
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);
     CHECK(options->read_only);

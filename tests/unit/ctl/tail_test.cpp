@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // vexctl tail, journal and ops as programs: what they print, when they end, and with which status.
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "support/catch.hpp"
-#include "support/journal.hpp"
-#include "support/records.hpp"
-#include "support/temp_directory.hpp"
+#include "support/vexctl.hpp"
 
 #ifdef VEXFS_VEXCTL
 
@@ -23,165 +14,59 @@ using namespace vexfs;  // NOLINT: a test
 using nlohmann::json;
 using test::Record;
 using test::TempDirectory;
-
-namespace {
-
-constexpr int kPatienceMs = 30'000;
-
-// A running vexctl.
-class Program {
-  public:
-    explicit Program(std::vector<std::string> args) {
-        std::array<int, 2> out{};
-        std::array<int, 2> err{};
-        REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-        REQUIRE(::pipe2(err.data(), O_CLOEXEC) == 0);
-        args.insert(args.begin(), "vexctl");
-        std::vector<char*> argv;
-        for (std::string& arg : args) {
-            argv.push_back(arg.data());
-        }
-        argv.push_back(nullptr);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            ::dup2(out[1], STDOUT_FILENO);
-            ::dup2(err[1], STDERR_FILENO);
-            ::setenv("TZ", "UTC", 1);
-            ::execv(VEXFS_VEXCTL, argv.data());
-            ::_exit(127);
-        }
-        out_ = UniqueFd(out[0]);
-        err_ = UniqueFd(err[0]);
-        ::close(out[1]);
-        ::close(err[1]);
-    }
-    ~Program() {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
-    }
-    Program(const Program&) = delete;
-    Program& operator=(const Program&) = delete;
-
-    // The next whole line of its output; empty: it ended, or did not come.
-    std::string line() {
-        while (text_.find('\n') == std::string::npos && read_more(out_.get(), text_)) {
-        }
-        const std::size_t end = text_.find('\n');
-        const std::string line = text_.substr(0, end == std::string::npos ? 0 : end);
-        text_.erase(0, end == std::string::npos ? text_.size() : end + 1);
-        return line;
-    }
-    // Everything else that it prints.
-    std::string rest() {
-        while (read_more(out_.get(), text_)) {
-        }
-        return std::exchange(text_, {});
-    }
-    std::string errors() {
-        std::string text;
-        while (read_more(err_.get(), text)) {
-        }
-        return text;
-    }
-    void close_output() { out_.reset(); }
-    void signal(int number) const { ::kill(pid_, number); }
-    // Its exit status; 1000 + the number of a signal that killed it.
-    int status() {
-        int status = 0;
-        REQUIRE(::waitpid(std::exchange(pid_, -1), &status, 0) > 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-    }
-
-  private:
-    static bool read_more(int fd, std::string& text) {
-        pollfd ready{fd, POLLIN, 0};
-        std::array<char, 4096> buffer;
-        if (::poll(&ready, 1, kPatienceMs) <= 0) {
-            return false;
-        }
-        const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-        text.append(buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-        return n > 0;
-    }
-
-    pid_t pid_ = -1;
-    UniqueFd out_;
-    UniqueFd err_;
-    std::string text_;
-};
-
-struct Journal {
-    Journal() : store(std::make_unique<test::TestJournal>(dir / "j")) {}
-
-    void happens(unsigned op, const std::string& path) {
-        const Record record(op);
-        REQUIRE(store->append(record.view(store->next_seq(), path)).ok());
-        REQUIRE(store->flush().ok());
-    }
-    [[nodiscard]] std::vector<std::string> args(std::vector<std::string> more = {}) const {
-        std::vector<std::string> all = {"tail", "--journal", dir / "j"};
-        all.insert(all.end(), more.begin(), more.end());
-        return all;
-    }
-
-    TempDirectory dir;
-    std::unique_ptr<test::TestJournal> store;
-};
-
-}  // namespace
+using test::Vexctl;
+using test::WrittenJournal;
 
 TEST_CASE("vexctl tail: prints what is there and ends") {
-    Journal journal;
+    WrittenJournal journal;
     journal.happens(VX_OP_FILE_CREATE, "/w/a");
     journal.happens(VX_OP_FILE_WRITE, "/w/a");
-    Program text(journal.args());
+    Vexctl text(journal.args());
     CHECK(text.line() == "22:13:20.123  FileCreate      [0]                /w/a  0644");
     CHECK(text.line() == "22:13:20.123  FileWrite       [0]                /w/a");
     CHECK(text.rest().empty());
     CHECK(text.status() == 0);
 
-    Program lines(journal.args({"--json"}));
+    Vexctl lines(journal.args({"--json"}));
     const json first = json::parse(lines.line());
     CHECK(first["op"] == "FileCreate");
     CHECK(json::parse(lines.line())["seq"] == 2);
     CHECK(lines.rest().empty());
     CHECK(lines.status() == 0);
 
-    Program since(journal.args({"--json", "--since", first["cursor"]}));
+    Vexctl since(journal.args({"--json", "--since", first["cursor"]}));
     CHECK(json::parse(since.line())["seq"] == 2);
     CHECK(since.rest().empty());
     CHECK(since.status() == 0);
 
-    Program now(journal.args({"--since", "now"}));
+    Vexctl now(journal.args({"--since", "now"}));
     CHECK(now.rest().empty());
     CHECK(now.status() == 0);
 }
 
 TEST_CASE("vexctl tail: filters and counts") {
-    Journal journal;
+    WrittenJournal journal;
     for (int i = 0; i < 5; ++i) {
         journal.happens(VX_OP_FILE_CREATE, "/w/" + std::to_string(i));
         journal.happens(VX_OP_FILE_DELETE, "/w/" + std::to_string(i));
     }
-    Program some(journal.args({"--json", "--filter", "op=FileDelete", "--count", "3"}));
+    Vexctl some(journal.args({"--json", "--filter", "op=FileDelete", "--count", "3"}));
     CHECK(json::parse(some.line())["seq"] == 2);
     CHECK(json::parse(some.line())["seq"] == 4);
     CHECK(json::parse(some.line())["seq"] == 6);
     CHECK(some.rest().empty());
     CHECK(some.status() == 0);
     // --count also ends --follow.
-    Program follow(journal.args({"--json", "--follow", "--count", "10"}));
+    Vexctl follow(journal.args({"--json", "--follow", "--count", "10"}));
     const std::string all = follow.rest();
     CHECK(std::count(all.begin(), all.end(), '\n') == 10);
     CHECK(follow.status() == 0);
 }
 
 TEST_CASE("vexctl tail: follows, and Ctrl-C ends it well") {
-    Journal journal;
+    WrittenJournal journal;
     journal.happens(VX_OP_FILE_CREATE, "/w/a");
-    Program tail(journal.args({"--json", "--follow"}));
+    Vexctl tail(journal.args({"--json", "--follow"}));
     CHECK(json::parse(tail.line())["seq"] == 1);
     journal.happens(VX_OP_FILE_WRITE, "/w/a");
     CHECK(json::parse(tail.line())["seq"] == 2);
@@ -194,9 +79,9 @@ TEST_CASE("vexctl tail: follows, and Ctrl-C ends it well") {
 }
 
 TEST_CASE("vexctl tail: ends when nobody reads it any more, without a new event") {
-    Journal journal;
+    WrittenJournal journal;
     journal.happens(VX_OP_FILE_CREATE, "/w/a");
-    Program tail(journal.args({"--json", "--follow"}));
+    Vexctl tail(journal.args({"--json", "--follow"}));
     CHECK(json::parse(tail.line())["seq"] == 1);
     tail.close_output();
     CHECK(tail.status() == 0);
@@ -204,17 +89,17 @@ TEST_CASE("vexctl tail: ends when nobody reads it any more, without a new event"
     for (int i = 0; i < 2000; ++i) {
         journal.happens(VX_OP_FILE_WRITE, "/w/a");
     }
-    Program many(journal.args({"--json"}));
+    Vexctl many(journal.args({"--json"}));
     CHECK(json::parse(many.line())["seq"] == 1);
     many.close_output();
     CHECK(many.status() == 0);
 }
 
 TEST_CASE("vexctl tail: shows a loss whatever the filter says") {
-    Journal journal;
+    WrittenJournal journal;
     REQUIRE(journal.store->append(Gap{1, 4, 0, 0, GapReason::ring_full, "class D"}).ok());
     journal.happens(VX_OP_FILE_CREATE, "/w/a");
-    Program tail(journal.args({"--json", "--filter", "op=Mount"}));
+    Vexctl tail(journal.args({"--json", "--filter", "op=Mount"}));
     CHECK(tail.line() == R"({"gap":{"from":1,"to":4,"count":4,"reason":"ring_full",)"
                          R"("scope":"class D"}})");
     CHECK(tail.rest().empty());
@@ -222,33 +107,33 @@ TEST_CASE("vexctl tail: shows a loss whatever the filter says") {
 }
 
 TEST_CASE("vexctl tail: says what is wrong, with the right status") {
-    Journal journal;
-    Program filter(journal.args({"--filter", "op=Nothing"}));
+    WrittenJournal journal;
+    Vexctl filter(journal.args({"--filter", "op=Nothing"}));
     CHECK(filter.errors().find("column 4") != std::string::npos);
     CHECK(filter.status() == 2);
-    Program since(journal.args({"--since", "yesterday"}));
+    Vexctl since(journal.args({"--since", "yesterday"}));
     CHECK(since.errors().find("not a cursor") != std::string::npos);
     CHECK(since.status() == 2);
-    Program count(journal.args({"--count", "many"}));
+    Vexctl count(journal.args({"--count", "many"}));
     CHECK(count.status() == 2);
-    Program other(journal.args({"--since", "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"}));
+    Vexctl other(journal.args({"--since", "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"}));
     CHECK(other.errors().find("belongs to journal") != std::string::npos);
     CHECK(other.status() == 1);
-    Program none({"tail", "--journal", journal.dir / "none"});
+    Vexctl none({"tail", "--journal", journal.dir / "none"});
     CHECK(none.errors().find("No such file") != std::string::npos);
     CHECK(none.status() == 1);
 }
 
 TEST_CASE("vexctl journal: verifies and dumps, and damage is status 1; tail shows it with 3") {
-    Journal journal;
+    WrittenJournal journal;
     for (int i = 0; i < 3; ++i) {
         journal.happens(VX_OP_FILE_CREATE, "/w/a");
     }
     // The hash of these hand-made events is 0, which is not that of their records.
-    Program verify({"journal", "verify", journal.dir / "j"});
+    Vexctl verify({"journal", "verify", journal.dir / "j"});
     CHECK(verify.rest().find("the context hash") != std::string::npos);
     CHECK(verify.status() == 1);
-    Program dump({"journal", "dump", journal.dir / "j", "--json"});
+    Vexctl dump({"journal", "dump", journal.dir / "j", "--json"});
     const json first = json::parse(dump.line());
     CHECK(first["offset"] == 128);
     CHECK(first["kind"] == "event");
@@ -260,7 +145,7 @@ TEST_CASE("vexctl journal: verifies and dumps, and damage is status 1; tail show
     const auto second = first["offset"].get<off_t>() + first["len"].get<off_t>();
     REQUIRE(::pwrite(fd.get(), "zzzz", 4, second + 90) == 4);
     journal.store.reset();  // while it is written, what is missing may be on its way
-    Program tail(journal.args({"--json"}));
+    Vexctl tail(journal.args({"--json"}));
     CHECK(json::parse(tail.line())["seq"] == 1);
     CHECK(json::parse(tail.line())["gap"]["reason"] == "damaged");
     CHECK(json::parse(tail.line())["seq"] == 3);
@@ -268,7 +153,7 @@ TEST_CASE("vexctl journal: verifies and dumps, and damage is status 1; tail show
 }
 
 TEST_CASE("vexctl ops: has all 18 and all 27") {
-    Program ops({"ops", "--json"});
+    Vexctl ops({"ops", "--json"});
     unsigned kernel = 0;
     unsigned user = 0;
     for (std::string line = ops.line(); !line.empty(); line = ops.line()) {

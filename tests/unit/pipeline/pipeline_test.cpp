@@ -509,13 +509,13 @@ TEST_CASE("what was not observed before a run is a gap in front of its first eve
         CHECK(gap.reason == GapReason::stopped);
     });
     SECTION("at once, before anything happens") {
-        next_run.not_observed_until_now();
+        next_run.not_observed_until_now(GapReason::stopped);
         while (next_run.turn()) {
         }
     }
     SECTION("as soon as it can be written") {
         bench.store.full = true;
-        next_run.not_observed_until_now();
+        next_run.not_observed_until_now(GapReason::stopped);
         while (next_run.turn()) {
         }
         CHECK(bench.store.written.size() == 1);
@@ -542,7 +542,7 @@ TEST_CASE("what was not observed before a run is a gap in front of its first eve
 
 TEST_CASE("a journal without events has nothing that could have been missed") {
     Bench bench;
-    bench.pipeline.not_observed_until_now();
+    bench.pipeline.not_observed_until_now(GapReason::stopped);
     REQUIRE(bench.put(VX_OP_FILE_CREATE, 1));
     bench.run();
     REQUIRE(bench.store.written.size() == 1);

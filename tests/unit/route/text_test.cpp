@@ -87,6 +87,9 @@ TEST_CASE("text: a loss is seen") {
     route::append_text(Gap{5, 4, 0, 0, GapReason::stopped, {}}, {}, out);
     CHECK(out == "              ---- not watched for a while: stopped ----\n");
     out.clear();
+    route::append_text(Gap{5, 4, 0, 0, GapReason::rebooted, {}}, {}, out);
+    CHECK(out == "              ---- not watched for a while: rebooted ----\n");
+    out.clear();
     route::append_text(Gap{5, 4, 0, 0, GapReason::probe_missed, "at most 3 calls"}, {}, out);
     CHECK(out == "              ---- some may be missing: probe_missed, at most 3 calls ----\n");
 }
