@@ -98,6 +98,7 @@ Status Reader::Impl::seek(std::uint64_t seq) {
         expected = std::max(expected, first);  // the oldest that is kept: nothing was promised
         return {};
     }
+    segment_->skip_to(seq);
     // Read on until the number is behind us, so that a cursor from the future is noticed.
     std::uint64_t reached = first;
     for (;;) {

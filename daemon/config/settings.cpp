@@ -123,6 +123,17 @@ Status set_durability(journal::Durability& target, const RawValue& value) {
     return {};
 }
 
+Status set_compress(journal::Compression& target, const RawValue& value) {
+    const auto& names = journal::kCompressions;
+    const auto found = std::find(names.begin(), names.end(), value.words[0]);
+    if (found == names.end()) {
+        return invalid("there is no compression \"" + value.words[0] +
+                       "\", use one of none, zstd");
+    }
+    target = static_cast<journal::Compression>(found - names.begin());
+    return {};
+}
+
 using Kind = SettingKind;
 using O = Options;
 using V = RawValue;
@@ -201,6 +212,10 @@ const std::array kSettings{
     Setting{"segment-bytes", Kind::text, "SIZE",
             "Length of the journal's files: bytes, or with K, M, G; 1M to 4G", "64M",
             [](O& o, const V& v) { return set_segment_bytes(o.segment_bytes, v); }},
+    Setting{"compress", Kind::text, "METHOD",
+            "What becomes of the journal's files that are full: none (they stay as they are), zstd "
+            "(compressed in the background)",
+            "none", [](O& o, const V& v) { return set_compress(o.compress, v); }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",

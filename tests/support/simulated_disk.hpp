@@ -44,13 +44,35 @@ class SimulatedDisk final : public journal::Disk {
     unsigned bad_writes = 0;
     // Bytes that files may have together; what is more is ENOSPC.
     std::uint64_t room = ~std::uint64_t{0};
+    // So many operations are still done; then each fails, and does nothing: the machine is about to
+    // stop.
+    std::uint64_t operations_left = ~std::uint64_t{0};
     // Says that it has synced, and has not.
     bool lies = false;
 
     [[nodiscard]] int directory() const override { return directory_.get(); }
 
+    // Changes a bit of a file, at rest.
+    void flip(const std::string& name, std::uint64_t bit) {
+        Node& node = *names_.at(name);
+        const std::byte mask{static_cast<unsigned char>(1U << bit % 8)};
+        node.cache.at(bit / 8) ^= mask;
+        if (bit / 8 < node.disk.size()) {
+            node.disk[bit / 8] ^= mask;
+        }
+        const UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
+        REQUIRE(fd);
+        write_file(fd.get(), std::span(node.cache).subspan(bit / 8, 1), bit / 8);
+    }
+
     Result<UniqueFd> create(const std::string& name) override {
-        remove(name).ignore();
+        if (dead()) {
+            return dying();
+        }
+        if (names_.contains(name)) {
+            REQUIRE(::unlinkat(directory_.get(), name.c_str(), 0) == 0);
+            name_now(name, nullptr);
+        }
         UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                              0600));
         REQUIRE(fd);
@@ -64,21 +86,42 @@ class SimulatedDisk final : public journal::Disk {
         return fd ? Result<UniqueFd>(std::move(fd)) : Status::from_errno(errno, "open " + name);
     }
     Status allocate(int fd, std::uint64_t bytes) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         if (bytes > node.cache.size() && used() - node.cache.size() + bytes > room) {
             return Status::error(ENOSPC, "make room: No space left on device");
         }
         return resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
     }
-    Status truncate(int fd, std::uint64_t bytes) override { return resize(fd, bytes); }
+    Status truncate(int fd, std::uint64_t bytes) override {
+        return dead() ? dying() : resize(fd, bytes);
+    }
     Status rename(const std::string& from, const std::string& to) override {
+        if (dead()) {
+            return dying();
+        }
         REQUIRE(::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()) == 0);
         const auto node = names_.at(from);
         name_now(from, nullptr);
         name_now(to, node);
         return {};
     }
+    Status link(const std::string& from, const std::string& to) override {
+        if (dead()) {
+            return dying();
+        }
+        if (::linkat(directory_.get(), from.c_str(), directory_.get(), to.c_str(), 0) != 0) {
+            return Status::from_errno(errno, "link " + to);
+        }
+        name_now(to, names_.at(from));
+        return {};
+    }
     Status remove(const std::string& name) override {
+        if (dead()) {
+            return dying();
+        }
         if (::unlinkat(directory_.get(), name.c_str(), 0) != 0) {
             return Status::from_errno(errno, "remove " + name);
         }
@@ -86,6 +129,9 @@ class SimulatedDisk final : public journal::Disk {
         return {};
     }
     Status sync_directory() override {
+        if (dead()) {
+            return dying();
+        }
         if (fails(bad_syncs)) {
             return Status::error(EIO, "sync directory: Input/output error");
         }
@@ -96,6 +142,9 @@ class SimulatedDisk final : public journal::Disk {
     }
 
     Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         const std::uint64_t end = offset + bytes.size();
         if (end > node.cache.size() && used() + end - node.cache.size() > room) {
@@ -110,6 +159,9 @@ class SimulatedDisk final : public journal::Disk {
         return {};
     }
     Status sync(int fd) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         const bool bad = fails(bad_syncs);
         if (!lies) {
@@ -213,6 +265,8 @@ class SimulatedDisk final : public journal::Disk {
         return st.st_ino;
     }
     Node& at(int fd) { return *nodes_.at(inode(fd)); }
+    bool dead() { return operations_left == 0 || operations_left-- == 0; }
+    static Status dying() { return Status::error(EIO, "the machine stops"); }
     bool fails(unsigned thousandths) { return random_() % 1000 < thousandths; }
 
     [[nodiscard]] std::uint64_t used() const {

@@ -68,6 +68,8 @@ TEST_CASE("options: defaults") {
     CHECK(options->log_level == "info");
     CHECK(options->ring_bytes == 0);
     CHECK(options->linger_s == 60);
+    CHECK(options->compress == journal::Compression::none);
+    CHECK(parse({"--watch", "/srv", "--compress", "gzip"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "86400"}).ok());
     CHECK(parse({"--watch", "/srv", "--linger", "86401"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "1m"}).status().code() == EINVAL);
@@ -225,6 +227,7 @@ journal = "j"
 durability = "commit"
 sync-interval = 0.25
 segment-bytes = "8M"
+compress = "zstd"
 socket = "s.sock"
 allow-other = true
 read-only = true
@@ -252,6 +255,7 @@ foreground = true
     CHECK(options->durability == journal::Durability::commit);
     CHECK(options->sync_interval_s == 0.25);
     CHECK(options->segment_bytes == 8U << 20U);
+    CHECK(options->compress == journal::Compression::zstd);
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);
     CHECK(options->read_only);
