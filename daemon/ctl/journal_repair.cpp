@@ -93,8 +93,8 @@ class Printer {
             say(to_line(json));
             return;
         }
-        say(fmt::format("segments  {}, {} damaged, {} repaired\nlost      {} numbers\n",
-                        r.segments, r.damaged, r.repaired, r.lost));
+        say(fmt::format("segments  {}, {} damaged, {} repaired\nlost      {} numbers\n", r.segments,
+                        r.damaged, r.repaired, r.lost));
         if (r.damaged == 0 && r.status) {
             say("nothing to repair\n");
         } else if (r.repaired != 0) {
@@ -134,14 +134,13 @@ int run(const Context& context, const std::string& directory, bool dry_run, jour
     printer.report(*report, directory);
     printer.end();
     if (!report->status) {
-        return fail(context,
-                    report->status.with_context("repair journal " + directory).message(),
+        return fail(context, report->status.with_context("repair journal " + directory).message(),
                     fmt::format("{} segments are repaired, the others are as they were.",
                                 report->repaired));
     }
-    return !output->status()                       ? fail(context, output->status())
+    return !output->status()                     ? fail(context, output->status())
            : report->repaired != report->damaged ? kDegraded
-                                                   : kDone;
+                                                 : kDone;
 }
 
 // Neither made nor changed if there is no journal in it.

@@ -122,9 +122,8 @@ class Packing {
                        .checksum = 0,
                        .magic = kIndexMagic};
         foot.checksum = index_checksum(heads_, foot);
-        append(SkippableFrame{
-            kIndexFrame,
-            static_cast<std::uint32_t>(heads_.size() * sizeof(BlockHead) + sizeof(foot))});
+        append(SkippableFrame{kIndexFrame, static_cast<std::uint32_t>(
+                                               heads_.size() * sizeof(BlockHead) + sizeof(foot))});
         for (const BlockHead& head : heads_) {
             append(head);
         }

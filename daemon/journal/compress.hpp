@@ -13,7 +13,7 @@
 namespace vexfs::journal {
 
 struct CompressConfig {
-    int level = 3;  // zstd's
+    int level = 3;                          // zstd's
     std::size_t block_bytes = kBlockBytes;  // at most kBlockBytes
     // Whether to stop: between two blocks.
     std::function<bool()> stopped = {};

@@ -28,7 +28,8 @@ Result<bool> read_struct(int fd, T& value, std::uint64_t at) {
 
 bool is_whole(const BlockHead& head) {
     return block_checksum(head) == head.checksum && head.plain_len != 0 &&
-           head.plain_len <= kBlockMax && head.offset <= kPlainMax && head.packed_len <= ZSTD_compressBound(kBlockMax);
+           head.plain_len <= kBlockMax && head.offset <= kPlainMax &&
+           head.packed_len <= ZSTD_compressBound(kBlockMax);
 }
 
 struct HeadFrame {
@@ -206,9 +207,9 @@ Status CompressedSegment::scan_heads() {
 }
 
 std::uint64_t CompressedSegment::place_of(std::uint64_t seq) const {
-    const auto after =
-        std::upper_bound(blocks_.begin(), blocks_.end(), seq,
-                         [](std::uint64_t n, const Block& block) { return n < block.head.first_seq; });
+    const auto after = std::upper_bound(
+        blocks_.begin(), blocks_.end(), seq,
+        [](std::uint64_t n, const Block& block) { return n < block.head.first_seq; });
     return after == blocks_.begin() ? 0 : (after - 1)->head.offset;
 }
 
@@ -222,8 +223,7 @@ Result<std::size_t> CompressedSegment::read(std::span<std::byte> place, std::uin
         const std::uint64_t next = after == blocks_.end() ? plain_len_ : after->head.offset;
         const std::span<std::byte> rest = place.subspan(done);
         const auto n = after - blocks_.begin() - 1;
-        const bool hole =
-            n < 0 || blocks_[n].head.offset + blocks_[n].head.plain_len <= at;
+        const bool hole = n < 0 || blocks_[n].head.offset + blocks_[n].head.plain_len <= at;
         const std::uint64_t end = hole ? next : blocks_[n].head.offset + blocks_[n].head.plain_len;
         const std::size_t len = std::min<std::uint64_t>(rest.size(), end - at);
         if (hole) {
@@ -264,8 +264,8 @@ Status CompressedSegment::unpack(const Block& block, std::span<std::byte> plain)
     if (!n) {
         return n.status();
     }
-    const std::size_t len = ZSTD_decompressDCtx(context_.get(), plain.data(), plain.size(),
-                                                packed_.data(), *n);
+    const std::size_t len =
+        ZSTD_decompressDCtx(context_.get(), plain.data(), plain.size(), packed_.data(), *n);
     return len == plain.size() && *n == packed_.size()
                ? Status()
                : Status::error(EBADMSG, "does not decompress");
@@ -273,9 +273,6 @@ Status CompressedSegment::unpack(const Block& block, std::span<std::byte> plain)
 
 void CompressedSegment::blank(std::size_t n) {
     std::memset(plain_.data(), 0xff, plain_.size());
-    if (blocks_[n].head.offset == 0 && header_ && plain_.size() >= sizeof(SegmentHeader)) {
-        std::memcpy(plain_.data(), &*header_, sizeof(SegmentHeader));
-    }
     if (bad_.insert(n).second) {
         problems_.push_back({blocks_[n].at, "block " + std::to_string(n + 1) + " of " +
                                                 std::to_string(blocks_.size()) +

@@ -40,9 +40,9 @@ inline constexpr std::uint32_t kIndexFrame = 0x184d2a58;
 
 // 32 bytes.
 struct BlockHead {
-    std::uint64_t offset;     // bytes: where it begins in the plain segment
-    std::uint64_t first_seq;  // of the first entry that begins in it
-    std::uint32_t plain_len;  // bytes
+    std::uint64_t offset;      // bytes: where it begins in the plain segment
+    std::uint64_t first_seq;   // of the first entry that begins in it
+    std::uint32_t plain_len;   // bytes
     std::uint32_t packed_len;  // bytes of the zstd frame
     std::uint32_t checksum;    // CRC32C over the head with this field as 0
     std::uint32_t reserved;    // 0

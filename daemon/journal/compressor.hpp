@@ -18,8 +18,8 @@ namespace vexfs::journal {
 
 class Compressor {
   public:
-    // `directory` is the journal's, locked by this process, and outlives the compressor. Begins with
-    // what is there: all but the last segment.
+    // `directory` is the journal's, locked by this process, and outlives the compressor. Begins
+    // with what is there: all but the last segment.
     static Result<std::unique_ptr<Compressor>> start(int directory);
     // Stops between two blocks, and waits for that.
     ~Compressor();

@@ -49,8 +49,7 @@ std::uint32_t swapped(std::uint32_t value) {
 }  // namespace
 
 bool is_of_other_format(const SegmentHeader& header) {
-    if (header.magic != kMagic ||
-        (header.byte_order == kByteOrder && header.version == kVersion)) {
+    if (header.magic != kMagic || (header.byte_order == kByteOrder && header.version == kVersion)) {
         return false;
     }
     SegmentHeader copy = header;

@@ -33,10 +33,10 @@ constexpr std::uint64_t kEntryMin = sizeof(EntryHeader) + sizeof(GapBody);
 struct Found {
     std::uint64_t first_seq = 0;
     std::string name;
-    std::uint64_t file_len = 0;           // bytes
+    std::uint64_t file_len = 0;                // bytes
     std::optional<SegmentHeader> header = {};  // nothing: not even a rescued one
-    bool exact = true;                    // it is what was written
-    std::string why = {};  // what is wrong with it
+    bool exact = true;                         // it is what was written
+    std::string why = {};                      // what is wrong with it
 };
 
 class Repair {
@@ -62,9 +62,8 @@ class Repair {
         for (std::size_t i = 0; status && i < segments_.size(); ++i) {
             const std::uint64_t next =
                 i + 1 < segments_.size() ? segments_[i + 1].first_seq : kNoNext;
-            status = config_.stopped && config_.stopped()
-                         ? Status::error(ECANCELED, "interrupted")
-                         : repair_segment(segments_[i], next);
+            status = config_.stopped && config_.stopped() ? Status::error(ECANCELED, "interrupted")
+                                                          : repair_segment(segments_[i], next);
         }
         report_.status = std::move(status);
         return report_;
@@ -161,8 +160,8 @@ Status Repair::set_aside_all() {
         Found& segment = segments_[i];
         const bool foreign = segment.header && segment.header->journal != id_.bytes;
         const bool last = i + 1 == segments_.size();
-        const bool empty = !segment.header &&
-                           (id_.is_nil() || (last && segment.file_len < sizeof(SegmentHeader)));
+        const bool empty =
+            !segment.header && (id_.is_nil() || (last && segment.file_len < sizeof(SegmentHeader)));
         if (!foreign && !empty) {
             continue;
         }
@@ -241,8 +240,8 @@ Status Repair::rewrite(const Found& segment, std::uint64_t next) {
 Status Repair::replace(const Found& segment, std::uint64_t next) {
     Gap gap;
     gap.from = segment.first_seq;
-    gap.to = next != kNoNext ? next - 1
-                             : gap.from + segment.file_len / kEntryMin + kUnknownLimit - 1;
+    gap.to =
+        next != kNoNext ? next - 1 : gap.from + segment.file_len / kEntryMin + kUnknownLimit - 1;
     gap.reason = GapReason::damaged;
     gap.scope = next != kNoNext ? "" : "a segment that cannot be read; at most so many";
     const Result<std::string> kept = kept_name(segment.name);
@@ -308,8 +307,7 @@ Result<std::string> Repair::kept_name(const std::string& name) const {
 }
 
 Status Repair::keep(const std::string& name, const std::string& kept) {
-    const bool there =
-        ::faccessat(disk_.directory(), kept.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    const bool there = ::faccessat(disk_.directory(), kept.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     const Status status = there ? Status() : disk_.link(name, kept);
     return status ? disk_.sync_directory() : status;
 }

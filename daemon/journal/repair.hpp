@@ -3,8 +3,8 @@
 // `damaged`, at its place and with its numbers; all else stays. Afterwards verify() finds nothing.
 //
 // A segment with damage in it is written anew. What it was is kept beside it as NAME.damaged until
-// somebody removes that, and so is a file of which nothing can be read. Each segment is as it was or
-// repaired, whenever this ends.
+// somebody removes that, and so is a file of which nothing can be read. Each segment is as it was
+// or repaired, whenever this ends.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ std::string_view repair_action_name(RepairAction action);
 struct SegmentRepair {
     std::string segment;  // file name
     RepairAction action = RepairAction::rewrite;
-    std::string why = {};         // empty: damaged entries, as told before
-    std::string kept = {};        // the name under which the file is kept
+    std::string why = {};   // empty: damaged entries, as told before
+    std::string kept = {};  // the name under which the file is kept
     std::uint64_t damages = 0;
     std::uint64_t bytes = 0;  // length of the new segment
     std::uint64_t lost = 0;   // numbers that become gaps

@@ -24,10 +24,7 @@ bool hash_is_right(const EntryHeader& entry) {
 }  // namespace
 
 Rewrite::Rewrite(SegmentReader& reader, const SegmentHeader& header, RewriteConfig config)
-    : reader_(reader),
-      header_(header),
-      config_(std::move(config)),
-      codec_({header.journal}) {
+    : reader_(reader), header_(header), config_(std::move(config)), codec_({header.journal}) {
     done_.next_seq = header.first_seq;
 }
 
@@ -106,8 +103,7 @@ void Rewrite::take(const EntryHeader& entry) {
 }
 
 Status Rewrite::finish() {
-    settle(config_.next != kNoNext ? config_.next
-                                   : std::max(done_.next_seq, reader_.marked_seq()));
+    settle(config_.next != kNoNext ? config_.next : std::max(done_.next_seq, reader_.marked_seq()));
     const Status status = reader_.seal() && done_.damages == 0 ? check_seal() : Status();
     return status ? check_file() : status;
 }
@@ -144,8 +140,11 @@ Status Rewrite::check_file() {
 void Rewrite::settle(std::uint64_t next_seq) {
     const bool jump = next_seq > done_.next_seq;
     if (bad_bytes_ != 0 || jump) {
-        damage({bad_bytes_ != 0 ? bad_at_ : reader_.position(), std::exchange(bad_bytes_, 0),
-                done_.next_seq, std::max(next_seq, done_.next_seq) - 1, {}});
+        damage({bad_bytes_ != 0 ? bad_at_ : reader_.position(),
+                std::exchange(bad_bytes_, 0),
+                done_.next_seq,
+                std::max(next_seq, done_.next_seq) - 1,
+                {}});
     }
     if (jump) {
         add_gap(next_seq - 1);

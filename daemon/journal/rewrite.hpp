@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rewrite: a segment as it should be: with what is whole in it, and a gap of reason `damaged` in the
-// place of what is not.
+// Rewrite: a segment as it should be: with what is whole in it, and a gap of reason `damaged` in
+// the place of what is not.
 #pragma once
 
 #include <cstddef>
@@ -48,11 +48,11 @@ struct RewriteConfig {
 
 struct Rewritten {
     std::uint64_t damages = 0;
-    std::uint64_t entries = 0;    // events and gaps, those for damage included
-    std::uint64_t lost = 0;       // numbers that gaps for damage cover
-    std::uint64_t bytes = 0;      // length of the segment as it should be
-    std::uint64_t next_seq = 0;   // behind its last entry
-    bool sealed = false;          // ends with a seal, otherwise with a limit
+    std::uint64_t entries = 0;   // events and gaps, those for damage included
+    std::uint64_t lost = 0;      // numbers that gaps for damage cover
+    std::uint64_t bytes = 0;     // length of the segment as it should be
+    std::uint64_t next_seq = 0;  // behind its last entry
+    bool sealed = false;         // ends with a seal, otherwise with a limit
 };
 
 class Rewrite {

@@ -45,8 +45,7 @@ Result<SegmentFile> SegmentFile::open(int directory, std::uint64_t first_seq) {
         if (errno != ENOENT) {
             return Status::from_errno(errno, "open segment " + plain);
         }
-        Result<SegmentFile> packed =
-            open_compressed(directory, compressed_segment_name(first_seq));
+        Result<SegmentFile> packed = open_compressed(directory, compressed_segment_name(first_seq));
         if (packed || packed.status().code() != ENOENT) {
             return packed;
         }

@@ -66,7 +66,8 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
         return std::move(status).with_context("segment " + file->name());
     }
     if (header->first_seq != first_seq) {
-        return Status::error(EBADMSG, "segment " + file->name() + ": its header has another number");
+        return Status::error(EBADMSG,
+                             "segment " + file->name() + ": its header has another number");
     }
     return SegmentReader(std::move(*file), *header);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SegmentReader: the entries of one segment, in order, also while it is being written.
 //
-// Either form of it. Reads with pread into a buffer and not through a mapping: a segment can become shorter (a write
-// that failed is taken back), and a mapping would then kill the reader.
+// Either form of it. Reads with pread into a buffer and not through a mapping: a segment can become
+// shorter (a write that failed is taken back), and a mapping would then kill the reader.
 #pragma once
 
 #include <cstddef>

@@ -2,13 +2,10 @@
 // Bits that change at rest, in plain and in compressed segments, and the repair of that; also on a
 // machine that stops in the middle of it. VEXFS_SEED and VEXFS_ROT (journals, default 300; full:
 // 20,000) choose.
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -19,6 +16,7 @@
 #include "journal/segment_store.hpp"
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
+#include "support/journal_files.hpp"
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/temp_directory.hpp"
@@ -27,6 +25,10 @@
 
 using namespace vexfs;  // NOLINT: a test
 using journal::SegmentStore;
+using test::BlockPlace;
+using test::blocks_of;
+using test::Files;
+using test::files_in;
 using test::SimulatedDisk;
 using test::TempDirectory;
 
@@ -39,44 +41,8 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
                                          : std::strtoull(text, nullptr, 10);
 }
 
-using Files = std::map<std::string, std::string>;
-
-Files files_in(const std::string& directory) {
-    Files files;
-    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-        std::ifstream in(entry.path(), std::ios::binary);
-        files[entry.path().filename().string()] =
-            std::string(std::istreambuf_iterator<char>(in), {});
-    }
-    return files;
-}
-
 bool is_compressed(const std::string& name) {
     return name.ends_with(".zst");
-}
-
-// Where the parts of a compressed segment are in its file, and what a block holds.
-struct BlockPlace {
-    std::uint64_t head;
-    std::uint64_t frame;
-    std::uint64_t end;
-    journal::BlockHead says;
-};
-
-std::vector<BlockPlace> blocks_of(const std::string& file) {
-    std::vector<BlockPlace> blocks;
-    for (std::uint64_t at = journal::kFirstBlockAt;;) {
-        journal::SkippableFrame frame{};
-        journal::BlockHead head{};
-        std::memcpy(&frame, file.data() + at, sizeof(frame));
-        if (frame.magic != journal::kBlockFrame) {
-            return blocks;
-        }
-        std::memcpy(&head, file.data() + at + sizeof(frame), sizeof(head));
-        const std::uint64_t begin = at + journal::kBlockHeadBytes;
-        blocks.push_back({at, begin, begin + head.packed_len, head});
-        at = begin + head.packed_len;
-    }
 }
 
 std::string content_of(const EventView& event) {
@@ -97,7 +63,7 @@ class Rot {
     // A journal of several runs; some of its segments are compressed.
     void write() {
         for (std::uint64_t runs = 1 + below(3); runs > 0; --runs) {
-            boot_[0]++;
+            boot_[0] = static_cast<std::uint8_t>(boot_[0] + below(2));
             auto store = SegmentStore::open({.segment_bytes = std::uint64_t{4096} << below(4),
                                              .buffer_bytes = std::size_t{512} << 10U,
                                              .boot_id = boot_},
@@ -128,15 +94,24 @@ class Rot {
         const Files before = files_in(directory_);
         note_places();
         std::map<std::string, std::set<std::uint64_t>> flipped;
+        const auto flip = [&](const std::string& name, std::uint64_t bit) {
+            disk_.flip(name, bit);
+            flipped[name].insert(bit / 8);
+        };
         for (std::uint64_t n = 1 + below(6); n > 0; --n) {
-            const auto file = std::next(before.begin(), static_cast<long>(below(before.size())));
-            const std::uint64_t bit = below(file->second.size() * 8);
+            const auto& [name, bytes] =
+                *std::next(before.begin(), static_cast<long>(below(before.size())));
+            const std::uint64_t bit = below(bytes.size() * 8);
             const bool header = bit / 8 < journal::kFirstBlockAt;
-            if (header && !header_hit_.insert(file->first).second) {
-                continue;  // more than one, and no other segment: nothing tells the journal's id
+            // More than one in a header, and no other segment: nothing tells the journal's id.
+            if (!header || header_hit_.insert(name).second) {
+                flip(name, bit);
             }
-            disk_.flip(file->first, bit);
-            flipped[file->first].insert(bit / 8);
+            if (is_compressed(name) && below(3) == 0) {
+                const std::vector<BlockPlace> blocks = blocks_of(bytes);
+                flip(name, blocks[below(blocks.size())].head * 8 + below(300));
+                flip(name, bytes.size() * 8 - 1 - below(500));
+            }
         }
         for (const auto& [name, bytes] : flipped) {
             is_compressed(name) ? hit_compressed(name, before.at(name), bytes)
@@ -239,8 +214,8 @@ class Rot {
             const std::uint64_t seq = store.next_seq();
             if (below(20) == 0) {
                 const std::uint64_t count = below(10) == 0 ? 100'000 : 1 + below(3);
-                REQUIRE(store.append(Gap{seq, seq + count - 1, 0, 0, GapReason::ring_full, {}})
-                            .ok());
+                REQUIRE(
+                    store.append(Gap{seq, seq + count - 1, 0, 0, GapReason::ring_full, {}}).ok());
                 continue;
             }
             test::Record record(VX_OP_FILE_WRITE);
@@ -346,8 +321,7 @@ class Rot {
 
     void see(const EventView& event, std::uint64_t expected) {
         const auto known = events_.find(event.seq);
-        if (event.seq != expected || known == events_.end() ||
-            known->second != content_of(event)) {
+        if (event.seq != expected || known == events_.end() || known->second != content_of(event)) {
             broken_promise = "number " + std::to_string(event.seq) + " is not what was written";
         }
     }
@@ -357,8 +331,8 @@ class Rot {
             broken_promise = "a jump before number " + std::to_string(gap.from);
         }
         if (gap.reason != GapReason::damaged) {
-            if (gap.reason != GapReason::ring_full || events_.lower_bound(gap.from) !=
-                                                          events_.upper_bound(gap.to)) {
+            if (gap.reason != GapReason::ring_full ||
+                events_.lower_bound(gap.from) != events_.upper_bound(gap.to)) {
                 broken_promise = "a gap from number " + std::to_string(gap.from);
             }
             return;

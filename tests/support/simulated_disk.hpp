@@ -20,13 +20,13 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "journal/disk.hpp"
 #include "support/catch.hpp"
+#include "support/simulated_file.hpp"
 
 namespace vexfs::test {
 
@@ -62,7 +62,7 @@ class SimulatedDisk final : public journal::Disk {
         }
         const UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
         REQUIRE(fd);
-        write_file(fd.get(), std::span(node.cache).subspan(bit / 8, 1), bit / 8);
+        SimulatedFile::write_to(fd.get(), std::span(node.cache).subspan(bit / 8, 1), bit / 8);
     }
 
     Result<UniqueFd> create(const std::string& name) override {
@@ -93,10 +93,10 @@ class SimulatedDisk final : public journal::Disk {
         if (bytes > node.cache.size() && used() - node.cache.size() + bytes > room) {
             return Status::error(ENOSPC, "make room: No space left on device");
         }
-        return resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
+        return node.resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
     }
     Status truncate(int fd, std::uint64_t bytes) override {
-        return dead() ? dying() : resize(fd, bytes);
+        return dead() ? dying() : at(fd).resize(fd, bytes);
     }
     Status rename(const std::string& from, const std::string& to) override {
         if (dead()) {
@@ -129,10 +129,7 @@ class SimulatedDisk final : public journal::Disk {
         return {};
     }
     Status sync_directory() override {
-        if (dead()) {
-            return dying();
-        }
-        if (fails(bad_syncs)) {
+        if (dead() || fails(bad_syncs)) {
             return Status::error(EIO, "sync directory: Input/output error");
         }
         if (!lies) {
@@ -152,10 +149,10 @@ class SimulatedDisk final : public journal::Disk {
         }
         if (fails(bad_writes)) {
             bytes = bytes.first(random_() % bytes.size());
-            put(fd, node, bytes, offset);
+            node.put(fd, bytes, offset);
             return Status::error(EIO, "write: Input/output error");
         }
-        put(fd, node, bytes, offset);
+        node.put(fd, bytes, offset);
         return {};
     }
     Status sync(int fd) override {
@@ -167,7 +164,7 @@ class SimulatedDisk final : public journal::Disk {
         if (!lies) {
             for (const std::uint64_t sector : node.dirty) {
                 if (!bad || random_() % 2 == 0) {
-                    keep_sector(node, sector);
+                    node.keep_sector(sector);
                 }
             }
             if (!bad) {
@@ -210,7 +207,7 @@ class SimulatedDisk final : public journal::Disk {
     void kill() {
         for (Operation& op : queue_) {
             if (!op.bytes.empty() && random_() % 2 == 0) {
-                put(op.fd, at(op.fd), op.bytes.first(random_() % op.bytes.size()), op.offset);
+                at(op.fd).put(op.fd, op.bytes.first(random_() % op.bytes.size()), op.offset);
             }
             ::close(op.fd);
         }
@@ -230,7 +227,7 @@ class SimulatedDisk final : public journal::Disk {
         for (auto& [name, node] : names_) {
             for (const std::uint64_t sector : node->dirty) {
                 if (random_() % 2 == 0) {
-                    keep_sector(*node, sector);
+                    node->keep_sector(sector);
                 }
             }
             node->dirty.clear();
@@ -238,18 +235,13 @@ class SimulatedDisk final : public journal::Disk {
             const UniqueFd fd(::openat(directory_.get(), name.c_str(),
                                        O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
             REQUIRE(fd);
-            write_file(fd.get(), node->disk, 0);
+            SimulatedFile::write_to(fd.get(), node->disk, 0);
             nodes_[inode(fd.get())] = node;
         }
     }
 
   private:
-    static constexpr std::uint64_t kSector = 512;
-    struct Node {
-        std::vector<std::byte> cache;   // what a reader sees
-        std::vector<std::byte> disk;    // what a power cut leaves
-        std::set<std::uint64_t> dirty;  // sectors that are not on their way to the disk
-    };
+    using Node = SimulatedFile;
     struct Operation {
         int fd;
         std::span<const std::byte> bytes;
@@ -293,44 +285,6 @@ class SimulatedDisk final : public journal::Disk {
         }
         pending_names_.erase(pending_names_.begin(),
                              pending_names_.begin() + static_cast<std::ptrdiff_t>(count));
-    }
-    static void keep_sector(Node& node, std::uint64_t sector) {
-        const std::uint64_t from = sector * kSector;
-        if (from >= node.cache.size()) {
-            return;
-        }
-        const std::uint64_t to = std::min<std::uint64_t>(from + kSector, node.cache.size());
-        if (node.disk.size() < to) {
-            node.disk.resize(to);
-        }
-        std::memcpy(node.disk.data() + from, node.cache.data() + from, to - from);
-    }
-    static void write_file(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
-        if (!bytes.empty()) {
-            REQUIRE(::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
-                    static_cast<ssize_t>(bytes.size()));
-        }
-    }
-    static void put(int fd, Node& node, std::span<const std::byte> bytes, std::uint64_t offset) {
-        if (bytes.empty()) {
-            return;
-        }
-        write_file(fd, bytes, offset);
-        const std::uint64_t end = offset + bytes.size();
-        node.cache.resize(std::max<std::uint64_t>(node.cache.size(), end));
-        std::memcpy(node.cache.data() + offset, bytes.data(), bytes.size());
-        for (std::uint64_t sector = offset / kSector; sector * kSector < end; ++sector) {
-            node.dirty.insert(sector);
-        }
-    }
-    Status resize(int fd, std::uint64_t bytes) {
-        Node& node = at(fd);
-        REQUIRE(::ftruncate(fd, static_cast<off_t>(bytes)) == 0);
-        for (std::uint64_t at = bytes; at < node.cache.size(); at += kSector) {
-            node.dirty.insert(at / kSector);
-        }
-        node.cache.resize(bytes);
-        return {};
     }
 
     std::string path_;

@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +16,7 @@
 #include "journal/segment_reader.hpp"
 #include "support/catch.hpp"
 #include "support/journal.hpp"
+#include "support/journal_files.hpp"
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/temp_directory.hpp"
@@ -64,15 +63,7 @@ struct Journal {
         REQUIRE(::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(at)) ==
                 static_cast<ssize_t>(bytes.size()));
     }
-    [[nodiscard]] std::map<std::string, std::string> files() const {
-        std::map<std::string, std::string> all;
-        for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
-            std::ifstream in(entry.path(), std::ios::binary);
-            all[entry.path().filename().string()] =
-                std::string(std::istreambuf_iterator<char>(in), {});
-        }
-        return all;
-    }
+    [[nodiscard]] test::Files files() const { return test::files_in(dir.path()); }
 
     journal::RepairReport repair(bool dry_run = false) {
         const UniqueFd fd(::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY));
@@ -208,8 +199,7 @@ TEST_CASE("repair: a segment whose end is missing, or its seal, gets a gap and a
     SECTION("the whole segment behind it was removed") {
         std::filesystem::remove(journal.path(1));
         CHECK(journal.repair().lost == journal.numbers[2] - journal.numbers[1]);
-        CHECK(journal.read() ==
-              all_but(60, second, static_cast<long>(journal.numbers[2]) - 1));
+        CHECK(journal.read() == all_but(60, second, static_cast<long>(journal.numbers[2]) - 1));
     }
     CHECK(journal.problems() == 0);
     CHECK(journal.repair(true).damaged == 0);
