@@ -134,9 +134,11 @@ int run(const Context& context, const std::string& directory, bool dry_run, jour
     printer.report(*report, directory);
     printer.end();
     if (!report->status) {
-        return fail(context, report->status.with_context("repair journal " + directory).message(),
-                    fmt::format("{} segments are repaired, the others are as they were.",
-                                report->repaired));
+        return fail(
+            context, report->status.with_context("repair journal " + directory).message(),
+            fmt::format(
+                "{} segments are repaired, the others are as they were: it can be repeated.",
+                report->repaired));
     }
     return !output->status()                     ? fail(context, output->status())
            : report->repaired != report->damaged ? kDegraded
