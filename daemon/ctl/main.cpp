@@ -157,8 +157,8 @@ class CommandLine {
         });
         CLI::App* repair = command(
             *journal, "repair",
-            "Put a gap in the place of what can not be read, in a journal that no vexfsd has open; "
-            "what a changed file was is kept as NAME.damaged", [this] {
+            "Put gaps in the place of what can not be read (no vexfsd may be on it; originals stay)",
+            [this] {
                 const Result<std::string> directory = journal_directory(context_, journal_);
                 return directory ? run_journal_repair(context_, *directory, dry_run_)
                                  : fail(context_, directory.status());

@@ -111,6 +111,9 @@ Result<Found> Repair::look_at(std::uint64_t first_seq) {
     if (header && is_of_other_format(*header)) {
         return Status::error(ENOTSUP, found.why + ": nothing was repaired");
     }
+    if (const std::string prefix = "segment " + found.name + ": "; found.why.starts_with(prefix)) {
+        found.why.erase(0, prefix.size());
+    }
     const int code = header ? EBADMSG : header.status().code();
     return code == EBADMSG ? Result<Found>(std::move(found)) : header.status();
 }
