@@ -144,6 +144,7 @@ Status Reader::Impl::seek(const Cursor& cursor, Expired expired) {
 
 // Reads on until the number is behind us, so that a cursor from the future is noticed.
 Status Reader::Impl::pass(std::uint64_t seq) {
+    segment_->skip_to(seq);
     std::uint64_t reached = segment_->header().first_seq;
     for (;;) {
         const EntryHeader* entry = peek();

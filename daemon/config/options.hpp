@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "journal/compression.hpp"
 #include "journal/durability.hpp"
 #include "journal/retention_limits.hpp"
 
@@ -48,6 +49,7 @@ struct Options {
     double sync_interval_s = 0.1;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
     journal::RetentionLimits retention;
+    journal::Compression compress = journal::Compression::none;  // of segments that are full
     std::string socket;   // control socket, absolute
     std::string config;   // the file that was read; empty: none
     std::string log_level;

@@ -139,6 +139,17 @@ Status set_durability(journal::Durability& target, const RawValue& value) {
     return {};
 }
 
+Status set_compress(journal::Compression& target, const RawValue& value) {
+    const auto& names = journal::kCompressions;
+    const auto found = std::find(names.begin(), names.end(), value.words[0]);
+    if (found == names.end()) {
+        return invalid("there is no compression \"" + value.words[0] +
+                       "\", use one of none, zstd");
+    }
+    target = static_cast<journal::Compression>(found - names.begin());
+    return {};
+}
+
 using Kind = SettingKind;
 using O = Options;
 using V = RawValue;
@@ -228,6 +239,10 @@ const std::array kSettings{
             "Up to which size more than that is kept for named consumers that have not dealt with "
             "it; 0: without limit",
             "16G", [](O& o, const V& v) { return set_retained_bytes(o.retention.max_bytes, v); }},
+    Setting{"compress", Kind::text, "METHOD",
+            "What becomes of the journal's files that are full: none (they stay as they are), zstd "
+            "(compressed in the background)",
+            "none", [](O& o, const V& v) { return set_compress(o.compress, v); }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "config/shell.hpp"
 #include "control/bytes_json.hpp"
 #include "ctl/output.hpp"
 #include "journal/verify.hpp"
@@ -14,7 +15,12 @@ namespace vexfs::ctl {
 
 namespace {
 
-std::string report_text(const journal::VerifyReport& r) {
+// For when there are problems.
+std::string repair_command(const std::string& directory) {
+    return "vexctl journal repair " + shell_quote(directory);
+}
+
+std::string report_text(const journal::VerifyReport& r, const std::string& directory) {
     std::string out = fmt::format(
         "journal   {}\nsegments  {}, {} bytes\nevents    {}, numbers {} to {}\n"
         "gaps      {}, {} events lost\n",
@@ -23,14 +29,21 @@ std::string report_text(const journal::VerifyReport& r) {
         out += fmt::format("tail      {} bytes are not (yet) an entry\n", r.tail_bytes);
     }
     return out +
-           (r.problems == 0 ? "all of it is whole\n" : fmt::format("{} problems\n", r.problems));
+           (r.problems == 0 ? "all of it is whole\n"
+                            : fmt::format("{} problems: without a vexfsd on it, `{}` puts gaps in "
+                                          "their place\n",
+                                          r.problems, repair_command(directory)));
 }
 
-Json report_json(const journal::VerifyReport& r) {
-    return {{"ok", r.problems == 0},      {"journal", r.id.text()}, {"segments", r.segments},
+Json report_json(const journal::VerifyReport& r, const std::string& directory) {
+    Json json{{"ok", r.problems == 0},      {"journal", r.id.text()}, {"segments", r.segments},
             {"bytes", r.bytes},           {"events", r.events},     {"first_seq", r.first_seq},
             {"last_seq", r.last_seq},     {"gaps", r.gaps},         {"lost", r.lost},
             {"tail_bytes", r.tail_bytes}, {"problems", r.problems}};
+    if (r.problems != 0) {
+        json["repair"] = repair_command(directory);
+    }
+    return json;
 }
 
 void add_account(const Gap& gap, Json& json) {
@@ -115,7 +128,7 @@ int run_journal_verify(const Context& context, const std::string& directory) {
     if (!report) {
         return fail(context, report.status());
     }
-    say(context.json ? to_line(report_json(*report)) : report_text(*report));
+    say(context.json ? to_line(report_json(*report, directory)) : report_text(*report, directory));
     return report->problems == 0 ? kDone : kFailed;
 }
 

@@ -18,4 +18,8 @@ int run_journal_verify(const Context& context, const std::string& directory);
 // vexctl journal dump: every record as it is stored, for finding out what is wrong with a store.
 int run_journal_dump(const Context& context, const std::string& directory);
 
+// vexctl journal repair: puts gaps in the place of what cannot be read; with `dry_run` it says what
+// it would do (kDegraded: something).
+int run_journal_repair(const Context& context, const std::string& directory, bool dry_run);
+
 }  // namespace vexfs::ctl

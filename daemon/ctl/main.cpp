@@ -167,7 +167,17 @@ class CommandLine {
         CLI::App* dump = command(*journal, "dump", "Every record as it is stored", [this] {
             return with_journal(run_journal_dump);
         });
-        for (CLI::App* sub : {verify, dump}) {
+        CLI::App* repair = command(
+            *journal, "repair",
+            "Put gaps in the place of what can not be read (no vexfsd may be on it; originals stay)",
+            [this] {
+                const Result<std::string> directory = journal_directory(context_, journal_);
+                return directory ? run_journal_repair(context_, *directory, dry_run_)
+                                 : fail(context_, directory.status());
+            });
+        repair->add_flag("--dry-run", dry_run_,
+                         "Only say what would be done; exit code 3 if that is something");
+        for (CLI::App* sub : {verify, dump, repair}) {
             sub->add_option("directory", journal_,
                             "Directory of the journal [default: the running vexfsd's]")
                 ->type_name("DIR");
@@ -222,6 +232,7 @@ class CommandLine {
     TailArgs tail_;
     ConsumerArgs consumer_;
     std::string journal_;
+    bool dry_run_ = false;
 };
 
 }  // namespace

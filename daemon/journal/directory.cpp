@@ -78,7 +78,8 @@ Result<UniqueFd> lock_directory(int directory, const std::string& path) {
             return Status::from_errno(errno, "lock " + path);
         }
         const std::string pid = holder_of(lock.get());
-        return Status::error(EBUSY, "journal " + path + " is in use by another vexfsd" +
+        return Status::error(EBUSY, "journal " + path +
+                                        " is in use by another vexfsd or by a repair" +
                                         (pid.empty() ? "" : " (pid " + pid + ")"));
     }
     // For the message above only: a failure (disk full) does no harm.

@@ -50,6 +50,11 @@ Status DirectoryDisk::rename(const std::string& from, const std::string& to) {
                      "name a segment");
 }
 
+Status DirectoryDisk::link(const std::string& from, const std::string& to) {
+    return result_of(::linkat(directory_, from.c_str(), directory_, to.c_str(), 0),
+                     "keep a segment as it is");
+}
+
 Status DirectoryDisk::remove(const std::string& name) {
     return result_of(::unlinkat(directory_, name.c_str(), 0), "remove a segment");
 }
@@ -68,15 +73,18 @@ Status DirectoryDisk::sync(int fd) {
 
 Status DirectoryDisk::start_write(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                                   WriteSync sync, FileIo::Handler done) {
-    return io_.write(fd, bytes, offset, sync, std::move(done));
+    return io_ != nullptr ? io_->write(fd, bytes, offset, sync, std::move(done))
+                          : Status::error(ENOTSUP, "write journal: nobody waits for it");
 }
 
 Status DirectoryDisk::start_sync(int fd, FileIo::Handler done) {
-    return io_.fdatasync(fd, std::move(done));
+    return io_ != nullptr ? io_->fdatasync(fd, std::move(done))
+                          : Status::error(ENOTSUP, "sync journal: nobody waits for it");
 }
 
 Status DirectoryDisk::start_sync_directory(FileIo::Handler done) {
-    return io_.fsync(directory_, std::move(done));
+    return io_ != nullptr ? io_->fsync(directory_, std::move(done))
+                          : Status::error(ENOTSUP, "sync journal: nobody waits for it");
 }
 
 }  // namespace vexfs::journal

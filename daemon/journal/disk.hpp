@@ -30,6 +30,8 @@ class Disk {
     virtual Status allocate(int fd, std::uint64_t bytes) = 0;
     virtual Status truncate(int fd, std::uint64_t bytes) = 0;
     virtual Status rename(const std::string& from, const std::string& to) = 0;
+    // Gives a file a second name, which is not there yet.
+    virtual Status link(const std::string& from, const std::string& to) = 0;
     virtual Status remove(const std::string& name) = 0;
     // Makes durable which files there are.
     virtual Status sync_directory() = 0;
@@ -49,7 +51,9 @@ class Disk {
 class DirectoryDisk : public Disk {
   public:
     // `directory` and `io` outlive it.
-    DirectoryDisk(int directory, FileIo& io) : directory_(directory), io_(io) {}
+    DirectoryDisk(int directory, FileIo& io) : directory_(directory), io_(&io) {}
+    // For who waits for all that he does: start_write() and start_sync() say ENOTSUP.
+    explicit DirectoryDisk(int directory) : directory_(directory) {}
 
     [[nodiscard]] int directory() const override { return directory_; }
     Result<UniqueFd> create(const std::string& name) override;
@@ -57,6 +61,7 @@ class DirectoryDisk : public Disk {
     Status allocate(int fd, std::uint64_t bytes) override;
     Status truncate(int fd, std::uint64_t bytes) override;
     Status rename(const std::string& from, const std::string& to) override;
+    Status link(const std::string& from, const std::string& to) override;
     Status remove(const std::string& name) override;
     Status sync_directory() override;
     Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override;
@@ -68,7 +73,7 @@ class DirectoryDisk : public Disk {
 
   private:
     int directory_;
-    FileIo& io_;
+    FileIo* io_ = nullptr;
 };
 
 }  // namespace vexfs::journal

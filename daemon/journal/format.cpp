@@ -12,6 +12,7 @@ namespace vexfs::journal {
 namespace {
 
 constexpr std::string_view kSuffix = ".vxj";
+constexpr std::string_view kCompressedSuffix = ".vxj.zst";
 constexpr std::size_t kDigits = 20;
 constexpr float kMillion = 1'000'000.0F;
 
@@ -141,16 +142,24 @@ std::size_t body_len(const Gap& gap) {
            gap.dirty.size() * sizeof(GapDirectory);
 }
 
+std::string digits_of(std::uint64_t first_seq) {
+    std::string digits = std::to_string(first_seq);
+    return digits.insert(0, kDigits - digits.size(), '0');
+}
+
 }  // namespace
 
 std::string segment_name(std::uint64_t first_seq) {
-    std::string digits = std::to_string(first_seq);
-    digits.insert(0, kDigits - digits.size(), '0');
-    return digits + std::string(kSuffix);
+    return digits_of(first_seq) + std::string(kSuffix);
+}
+
+std::string compressed_segment_name(std::uint64_t first_seq) {
+    return digits_of(first_seq) + std::string(kCompressedSuffix);
 }
 
 std::optional<std::uint64_t> parse_segment_name(std::string_view name) {
-    if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) {
+    if (name.size() < kDigits || (name.substr(kDigits) != kSuffix &&
+                                  name.substr(kDigits) != kCompressedSuffix)) {
         return std::nullopt;
     }
     std::uint64_t seq = 0;

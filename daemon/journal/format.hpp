@@ -2,7 +2,8 @@
 // The journal's bytes. docs/journal_format.md has a worked example.
 //
 // A journal is a directory of segments; a segment's file is named for the number of its first
-// entry, 20 decimal digits + ".vxj". A segment is a SegmentHeader, then entries, each a multiple of
+// entry, 20 decimal digits + ".vxj" (".vxj.zst" when it is compressed: compressed_segment.hpp).
+// A segment is a SegmentHeader, then entries, each a multiple of
 // 8 bytes long and in the order of their numbers:
 //
 //   event   EntryHeader, the kernel's record, userspace operations (4 bytes each), path, old path,
@@ -163,7 +164,9 @@ static_assert(sizeof(GapBody) + VX_OP_SLOTS * sizeof(LostOp) +
 
 // "00000000000000000001.vxj"
 std::string segment_name(std::uint64_t first_seq);
-// The number in such a name; nothing for any other name.
+// "00000000000000000001.vxj.zst": compressed_segment.hpp
+std::string compressed_segment_name(std::uint64_t first_seq);
+// The number in either of them; nothing for any other name.
 std::optional<std::uint64_t> parse_segment_name(std::string_view name);
 
 SegmentHeader make_segment_header(const JournalId& id, const BootId& boot_id,

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -17,10 +16,31 @@ namespace vexfs::journal {
 
 namespace {
 
+bool is_there(const Disk& disk, const std::string& name) {
+    return ::faccessat(disk.directory(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// A daemon that was killed when it had compressed a segment has not taken away the plain one.
+Status remove_doubles(Disk& disk, const std::vector<std::uint64_t>& segments) {
+    for (const std::uint64_t first_seq : segments) {
+        const std::string name = compressed_segment_name(first_seq);
+        if (!is_there(disk, segment_name(first_seq)) || !is_there(disk, name)) {
+            continue;
+        }
+        if (Status status = disk.remove(name); !status) {
+            return status;
+        }
+    }
+    return {};
+}
+
 // A file too short for a header holds nothing.
 Result<bool> has_header(Disk& disk, std::uint64_t first_seq) {
     const std::string name = segment_name(first_seq);
     struct stat st {};
+    if (is_there(disk, compressed_segment_name(first_seq))) {
+        return true;
+    }
     if (::fstatat(disk.directory(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
         return Status::from_errno(errno, "look at segment " + name);
     }
@@ -54,7 +74,7 @@ Status cut_overlap(Disk& disk, std::uint64_t first_seq, std::uint64_t next) {
         reader->advance(*entry);
         entry = reader->peek();
     }
-    if (entry == nullptr) {
+    if (entry == nullptr || reader->file().compressed()) {
         return {};
     }
     const std::string name = segment_name(first_seq);
@@ -68,102 +88,23 @@ Status cut_overlap(Disk& disk, std::uint64_t first_seq, std::uint64_t next) {
     return cut ? disk.sync(fd->get()) : cut;
 }
 
-// Writes a segment anew, with a gap in the place of bytes that are no entry.
-class Copy {
-  public:
-    Copy(Disk& disk, SegmentReader& reader, const SegmentHeader& header)
-        : disk_(disk),
-          reader_(reader),
-          header_(header),
-          codec_(reader.journal()),
-          expected_(header.first_seq) {}
-
-    Status run() {
-        Result<UniqueFd> fd = disk_.create(kNewSegment);
-        if (!fd) {
-            return fd.status();
-        }
-        fd_ = std::move(*fd);
-        add(&header_, sizeof(header_));
-        Status status = copy_entries();
-        if (status) {
-            const std::uint64_t limit = std::max(reader_.limit(), header_.limit);
-            codec_.encode(LimitBody{.limit = limit, .closed = 0}, expected_, more(kLimitBytes));
-            status = write();
-        }
-        if (status) {
-            status = disk_.sync(fd_.get());
-        }
-        if (status) {
-            status = disk_.rename(kNewSegment, segment_name(header_.first_seq));
-        }
-        return status ? disk_.sync_directory() : status;
-    }
-
-  private:
-    static constexpr std::size_t kChunk = std::size_t{1} << 20U;
-
-    Status copy_entries() {
-        do {
-            while (const EntryHeader* entry = reader_.peek()) {
-                if (entry->seq > expected_) {
-                    add_gap(entry->seq - 1);
-                }
-                add(entry, entry->len);
-                expected_ = std::max(expected_, last_seq(*entry) + 1);
-                reader_.advance(*entry);
-                if (bytes_.size() >= kChunk) {
-                    if (Status status = write(); !status) {
-                        return status;
-                    }
-                }
-            }
-            if (!reader_.status()) {
-                return reader_.status();
-            }
-        } while (reader_.resync(expected_));
-        return {};
-    }
-
-    void add_gap(std::uint64_t to) {
-        Gap gap;
-        gap.from = expected_;
-        gap.to = to;
-        gap.reason = GapReason::damaged;
-        codec_.encode(gap, more(EntryCodec::size_of(gap)));
-    }
-
-    std::byte* more(std::size_t size) {
-        bytes_.resize(bytes_.size() + size);
-        return bytes_.data() + bytes_.size() - size;
-    }
-
-    void add(const void* data, std::size_t size) { std::memcpy(more(size), data, size); }
-
-    Status write() {
-        Status status = disk_.write(fd_.get(), bytes_, offset_);
-        offset_ += bytes_.size();
-        bytes_.clear();
-        return status;
-    }
-
-    Disk& disk_;
-    SegmentReader& reader_;
-    const SegmentHeader& header_;
-    EntryCodec codec_;
-    UniqueFd fd_;
-    std::vector<std::byte> bytes_;
-    std::uint64_t offset_ = 0;
-    std::uint64_t expected_;
-};
-
-Status write_anew(Disk& disk, const SegmentHeader& header) {
+// The same segment, or with another header.
+Status replace(Disk& disk, const LastSegment& last, const SegmentHeader& header,
+               bool keep_closed) {
     Result<SegmentReader> reader = SegmentReader::open(disk.directory(), header.first_seq);
-    return reader ? Copy(disk, *reader, header).run() : reader.status();
+    if (!reader) {
+        return reader.status();
+    }
+    Status written = write_anew(disk, *reader, header,
+                                {.keep_closed = keep_closed, .check_hashes = false});
+    if (!written || !last.compressed) {
+        return written;
+    }
+    return disk.remove(compressed_segment_name(header.first_seq));
 }
 
 bool is_suspect(const Disk& disk) {
-    return ::faccessat(disk.directory(), kSuspect, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return is_there(disk, kSuspect);
 }
 
 Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
@@ -173,6 +114,7 @@ Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
     }
     LastSegment last;
     last.header = reader->header();
+    last.compressed = reader->file().compressed();
     last.next_seq = first_seq;
     for (;;) {
         while (const EntryHeader* entry = reader->peek()) {
@@ -192,7 +134,7 @@ Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
     last.limit = reader->limit();
     last.sealed = reader->seal().has_value();
     last.torn = last.sealed ? 0 : reader->torn_bytes();
-    const Status hashed = last.hash.add(reader->fd(), sizeof(SegmentHeader), last.end);
+    const Status hashed = last.hash.add(reader->file(), sizeof(SegmentHeader), last.end);
     return hashed ? Result<LastSegment>(std::move(last)) : hashed;
 }
 
@@ -224,10 +166,10 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
     Result<LastSegment> last = read_last(disk.directory(), first_seq);
     const bool rebooted = last && last->header.boot_id != boot_id;
     const bool suspect = is_suspect(disk);
-    if (last && (last->damaged || suspect)) {
+    if (last && (last->damaged || last->compressed || suspect)) {
         spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
                      segment_name(first_seq));
-        const Status status = write_anew(disk, last->header);
+        const Status status = replace(disk, *last, last->header, !suspect);
         last = status ? read_last(disk.directory(), first_seq) : status;
     }
     // When a sync has failed, what readers saw of a segment that was given up may not be here.
@@ -241,9 +183,11 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
         disk.remove(kSuspect).ignore();  // one too many costs only time
     }
     if (last && last->header.boot_id != boot_id && last->next_seq == first_seq) {
-        const Status status = write_anew(
-            disk, make_segment_header({last->header.journal}, boot_id, first_seq, clock.real_ns(),
-                                      last->next_seq + kLimitStep));
+        const Status status = replace(
+            disk, *last,
+            make_segment_header({last->header.journal}, boot_id, first_seq, clock.real_ns(),
+                                last->next_seq + kLimitStep),
+            false);
         last = status ? read_last(disk.directory(), first_seq) : status;
     }
     if (last) {
@@ -256,6 +200,7 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
 
 Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock) {
     disk.remove(kNewSegment).ignore();  // there seldom is one
+    disk.remove(kNewCompressed).ignore();
     // A daemon that was killed may have named a segment, and not made that durable.
     if (Status status = disk.sync_directory(); !status) {
         return status;
@@ -263,6 +208,9 @@ Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, co
     Result<std::vector<std::uint64_t>> segments = list_segments(disk.directory());
     if (!segments) {
         return segments.status();
+    }
+    if (Status status = remove_doubles(disk, *segments); !status) {
+        return status;
     }
     if (Status status = remove_headless(disk, *segments); !status) {
         return status;

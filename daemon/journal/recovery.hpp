@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "journal/disk.hpp"
 #include "journal/format.hpp"
+#include "journal/new_segment.hpp"
 #include "journal/running_hash.hpp"
 
 namespace vexfs::journal {
@@ -22,14 +23,16 @@ struct LastSegment {
     bool damaged = false;        // has bytes in its middle that are no entry
     bool sealed = false;
     bool rebooted = false;  // it was written before the machine was started the last time
+    bool compressed = false;
     std::uint64_t entries = 0;
     std::uint64_t segments = 0;  // in the directory
     RunningHash hash;  // of its bytes up to `end`
 };
 
 // Makes a journal ready to be gone on with:
-// - takes away what a daemon that was killed left half-made, and entries that a later segment has
-//   too;
+// - takes away what a daemon that was killed left half-made, the compressed form of a segment of
+//   which the plain one is there, and entries that a later segment has too;
+// - makes a last segment that is compressed a plain one;
 // - puts a gap where the last segment has bytes in its middle that are no entry;
 // - when the machine has stopped since, and not in good order, or a sync has failed, adds a gap for
 //   the numbers that may have been given out and are gone;
@@ -44,7 +47,7 @@ Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, co
 // anew.
 inline constexpr const char* kSuspect = "suspect";
 
-// The name that a segment has while it is made.
-inline constexpr const char* kNewSegment = "new.tmp";
+// The name that a segment's compressed form has while it is made.
+inline constexpr const char* kNewCompressed = "compress.tmp";
 
 }  // namespace vexfs::journal

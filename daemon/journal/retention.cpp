@@ -75,14 +75,31 @@ Result<std::vector<Retention::Segment>> Retention::segments() const {
     }
     std::vector<Segment> segments;
     for (const std::uint64_t first_seq : *all) {
-        struct stat st {};
-        const std::string name = segment_name(first_seq);
-        if (::fstatat(disk_.directory(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
-            return Status::from_errno(errno, "look at segment " + name);
+        segments.push_back({first_seq, 0});
+        for (const std::string& name :
+             {segment_name(first_seq), compressed_segment_name(first_seq)}) {
+            struct stat st {};
+            if (::fstatat(disk_.directory(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+                segments.back().bytes += static_cast<std::uint64_t>(st.st_blocks) * kBlock;
+            } else if (errno != ENOENT) {
+                return Status::from_errno(errno, "look at segment " + name);
+            }
         }
-        segments.push_back({first_seq, static_cast<std::uint64_t>(st.st_blocks) * kBlock});
     }
     return segments;
+}
+
+// In both forms: it may be getting the other one. Whoever gives it that sees that the plain one has
+// gone.
+Status Retention::remove(std::uint64_t first_seq) {
+    const Status plain = disk_.remove(segment_name(first_seq));
+    const Status packed = disk_.remove(compressed_segment_name(first_seq));
+    for (const Status& status : {plain, packed}) {
+        if (!status && status.code() != ENOENT) {
+            return status;
+        }
+    }
+    return disk_.sync_directory();
 }
 
 // The consumers of this journal, the slowest first. When they can't be read, one that needs
@@ -148,10 +165,7 @@ Status Retention::pass(std::uint64_t needed) {
         }
         say_lost(consumers, last_seq);
         // Each is durably gone before the next goes: a power cut leaves no hole.
-        status = disk_.remove(segment_name(oldest->first_seq));
-        if (status) {
-            status = disk_.sync_directory();
-        }
+        status = remove(oldest->first_seq);
         if (!status) {
             break;
         }

@@ -57,6 +57,7 @@ class Retention {
     void work();
     [[nodiscard]] Result<std::vector<Segment>> segments() const;
     Consumers slowest();
+    Status remove(std::uint64_t first_seq);
     [[nodiscard]] bool too_old(const Segment& next) const;
     void say_lost(const Consumers& consumers, std::uint64_t last_seq) const;
     void note(const Retained& now);

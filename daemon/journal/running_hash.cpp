@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/file.hpp"
+#include "journal/segment_file.hpp"
 
 namespace vexfs::journal {
 
-Status RunningHash::add(int fd, std::uint64_t from, std::uint64_t to) {
+Status RunningHash::add(const SegmentFile& file, std::uint64_t from, std::uint64_t to) {
     std::vector<std::byte> chunk(std::size_t{1} << 20U);
     while (from < to) {
         const std::size_t want = std::min<std::uint64_t>(chunk.size(), to - from);
-        const Result<std::size_t> n =
-            read_at(fd, std::span(chunk).first(want), from, "read journal");
+        const Result<std::size_t> n = file.read(std::span(chunk).first(want), from);
         if (!n) {
             return n.status();
         }

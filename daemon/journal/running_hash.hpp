@@ -14,6 +14,8 @@
 
 namespace vexfs::journal {
 
+class SegmentFile;
+
 class RunningHash {
   public:
     RunningHash() : state_(XXH3_createState()) {
@@ -26,8 +28,8 @@ class RunningHash {
     void add(std::span<const std::byte> bytes) {
         XXH3_64bits_update(state_.get(), bytes.data(), bytes.size());
     }
-    // The bytes of a file from one offset to another. EIO: it is shorter.
-    Status add(int fd, std::uint64_t from, std::uint64_t to);
+    // The bytes of a segment from one offset to another. EIO: it is shorter.
+    Status add(const SegmentFile& file, std::uint64_t from, std::uint64_t to);
     [[nodiscard]] std::uint64_t value() const { return XXH3_64bits_digest(state_.get()); }
 
   private:

@@ -10,8 +10,6 @@
 #include <memory>
 #include <utility>
 
-#include "base/file.hpp"
-
 namespace vexfs::journal {
 
 namespace {
@@ -43,6 +41,7 @@ Result<std::vector<std::uint64_t>> list_segments(int directory) {
         return Status::from_errno(errno, "read journal directory");
     }
     std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());  // in both forms
     return found;
 }
 
@@ -69,46 +68,26 @@ Status check_cursor(const Cursor& cursor, const JournalId& id, std::uint64_t old
 }
 
 Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq) {
-    const std::string name = segment_name(first_seq);
-    UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd) {
-        return Status::from_errno(errno, "open segment " + name);
+    Result<SegmentFile> file = SegmentFile::open(directory, first_seq);
+    if (!file) {
+        return file.status();
     }
-    SegmentHeader header{};
-    const Result<std::size_t> n =
-        read_at(fd.get(), std::as_writable_bytes(std::span(&header, 1)), 0, "read journal");
-    if (!n) {
-        return n.status().with_context("segment " + name);
+    const Result<SegmentHeader> header = file->header();
+    if (!header) {
+        return header.status();
     }
-    if (*n < sizeof(header)) {
-        return Status::error(EBADMSG, "segment " + name + ": shorter than its header");
+    if (Status status = check_segment_header(*header); !status) {
+        return std::move(status).with_context("segment " + file->name());
     }
-    if (Status status = check_segment_header(header); !status) {
-        return std::move(status).with_context("segment " + name);
+    if (header->first_seq != first_seq) {
+        return Status::error(EBADMSG,
+                             "segment " + file->name() + ": its header has another number");
     }
-    if (header.first_seq != first_seq) {
-        return Status::error(EBADMSG, "segment " + name + ": its header has another number");
-    }
-    return SegmentReader(std::move(fd), header);
+    return SegmentReader(std::move(*file), *header);
 }
 
-std::uint64_t SegmentReader::size() const {
-    struct stat st {};
-    if (::fstat(fd_.get(), &st) != 0) {
-        return 0;
-    }
-    off_t end = static_cast<off_t>(position_);
-    for (off_t at = end; at < st.st_size; at = end) {
-        at = ::lseek(fd_.get(), at, SEEK_DATA);
-        if (at < 0) {
-            return static_cast<std::uint64_t>(errno == ENXIO ? end : st.st_size);
-        }
-        end = ::lseek(fd_.get(), at, SEEK_HOLE);
-        if (end < 0) {
-            return static_cast<std::uint64_t>(st.st_size);
-        }
-    }
-    return static_cast<std::uint64_t>(end);
+void SegmentReader::skip_to(std::uint64_t seq) {
+    position_ = std::max(position_, file_.place_of(seq));
 }
 
 std::span<const std::byte> SegmentReader::buffered() const {
@@ -123,8 +102,8 @@ std::span<const std::byte> SegmentReader::buffered() const {
 bool SegmentReader::fill() {
     const std::size_t before = buffered().size();
     buffer_.resize(kBufferBytes / sizeof(std::uint64_t));
-    const Result<std::size_t> n = read_at(fd_.get(), std::as_writable_bytes(std::span(buffer_)),
-                                          position_, "read journal");
+    const Result<std::size_t> n =
+        file_.read(std::as_writable_bytes(std::span(buffer_)), position_);
     buffer_at_ = position_;
     buffer_len_ = n ? *n : 0;
     if (!n) {
@@ -148,11 +127,14 @@ const EntryHeader* SegmentReader::peek() {
     const EntryHeader* entry = any_entry();
     for (; entry != nullptr && is(*entry, EntryKind::limit); entry = any_entry()) {
         const LimitBody& limit = decode_limit(*entry);
-        limit_ = limit.closed != 0 ? limit.limit : std::max(limit_, limit.limit);
+        closed_ = limit.closed != 0;
+        limit_ = closed_ ? limit.limit : std::max(limit_, limit.limit);
+        marked_seq_ = entry->seq;
         advance(*entry);
     }
     if (entry != nullptr && is(*entry, EntryKind::seal)) {
         seal_ = decode_seal(*entry);
+        marked_seq_ = entry->seq;
         return nullptr;
     }
     return entry;
@@ -165,8 +147,7 @@ std::uint64_t SegmentReader::torn_bytes() const {
     std::uint64_t end = position_;
     for (std::uint64_t at = position_; at < size;) {
         words.assign(kWords, 0);
-        const Result<std::size_t> n = read_at(
-            fd_.get(), std::as_writable_bytes(std::span(words)), at, "read journal");
+        const Result<std::size_t> n = file_.read(std::as_writable_bytes(std::span(words)), at);
         if (!n || *n == 0) {
             break;
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SegmentReader: the entries of one segment, in order, also while it is being written.
 //
-// Reads with pread into a buffer and not through a mapping: a segment can become shorter (a write
-// that failed is taken back), and a mapping would then kill the reader.
+// Either form of it. Reads with pread into a buffer and not through a mapping: a segment can become
+// shorter (a write that failed is taken back), and a mapping would then kill the reader.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
 #include "journal/format.hpp"
 #include "vexfs/cursor.hpp"
+#include "journal/segment_file.hpp"
 #include "vexfs/status.hpp"
 
 namespace vexfs::journal {
@@ -31,10 +31,16 @@ Status check_cursor(const Cursor& cursor, const JournalId& id, std::uint64_t old
 class SegmentReader {
   public:
     // Opens the segment that begins with `first_seq`. Errors: those of openat(), and of
-    // check_segment_header().
+    // CompressedSegment::open() and check_segment_header().
     static Result<SegmentReader> open(int directory, std::uint64_t first_seq);
+    // With a header that is known otherwise.
+    SegmentReader(SegmentFile file, const SegmentHeader& header)
+        : file_(std::move(file)),
+          header_(header),
+          codec_({header.journal}),
+          limit_(header.limit) {}
 
-    [[nodiscard]] int fd() const { return fd_.get(); }
+    [[nodiscard]] const SegmentFile& file() const { return file_; }
     [[nodiscard]] const SegmentHeader& header() const { return header_; }
     [[nodiscard]] JournalId journal() const { return {header_.journal}; }
 
@@ -43,6 +49,10 @@ class SegmentReader {
     const EntryHeader* peek();
     // Moves behind the entry that peek() returned.
     void advance(const EntryHeader& entry) { position_ += entry.len; }
+
+    // Moves on, at most to the entry with this number, as far as that can be done without reading.
+    // limit() and marked_seq() do not learn of what lies between.
+    void skip_to(std::uint64_t seq);
 
     // There is no whole entry at the position: looks for the next one behind it whose number is at
     // least `from`, and moves there; or stays where it is when the one here has become whole in the
@@ -54,30 +64,32 @@ class SegmentReader {
     [[nodiscard]] const std::optional<SealBody>& seal() const { return seal_; }
     // What the limits before the position say.
     [[nodiscard]] std::uint64_t limit() const { return limit_; }
+    // The last of them says that the journal was closed.
+    [[nodiscard]] bool closed() const { return closed_; }
+    // The number of the next entry, as the last limit or seal before the position has it; 0: there
+    // is none.
+    [[nodiscard]] std::uint64_t marked_seq() const { return marked_seq_; }
     // Bytes between the position and the last byte that is not zero: being written, or torn.
     [[nodiscard]] std::uint64_t torn_bytes() const;
 
     [[nodiscard]] std::uint64_t position() const { return position_; }
-    // Bytes of the file now, without room behind its data that was never written to; 0 when it
+    // Bytes of the segment now, without room behind its data that was never written to; 0 when it
     // cannot be asked.
-    [[nodiscard]] std::uint64_t size() const;
+    [[nodiscard]] std::uint64_t size() const { return file_.size(position_); }
     // Why the last peek() could not read; ok when it is only that nothing is there.
     [[nodiscard]] const Status& status() const { return status_; }
 
   private:
-    SegmentReader(UniqueFd fd, const SegmentHeader& header)
-        : fd_(std::move(fd)),
-          header_(header),
-          codec_({header.journal}),
-          limit_(header.limit) {}
     [[nodiscard]] std::span<const std::byte> buffered() const;
     const EntryHeader* any_entry();
     bool fill();
 
-    UniqueFd fd_;
+    SegmentFile file_;
     SegmentHeader header_;
     EntryCodec codec_;
     std::uint64_t limit_;
+    bool closed_ = false;
+    std::uint64_t marked_seq_ = 0;
     std::optional<SealBody> seal_;
     Status status_;
     std::uint64_t position_ = sizeof(SegmentHeader);

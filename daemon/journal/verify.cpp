@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/fd.hpp"
+#include "journal/rewrite.hpp"
 #include "journal/running_hash.hpp"
 #include "journal/segment_reader.hpp"
 #include "translate/translate.hpp"
@@ -12,7 +13,7 @@ namespace vexfs::journal {
 
 namespace {
 
-constexpr std::uint64_t kNone = ~std::uint64_t{0};
+constexpr std::uint64_t kNone = kNoNext;
 
 // Where a segment ends: the first number of the one behind it.
 std::uint64_t number_behind(const std::vector<std::uint64_t>& segments, std::size_t i) {
@@ -26,14 +27,15 @@ class Verifier {
 
     // `next`: the first number of the segment behind it; kNone: it is the last.
     void segment(int directory, std::uint64_t first_seq, std::uint64_t next) {
-        name_ = segment_name(first_seq);
         ++report_.segments;
+        name_ = segment_name(first_seq);
         Result<SegmentReader> opened = SegmentReader::open(directory, first_seq);
         if (!opened) {
             problem(0, opened.status().message());
             expected_ = 0;
             return;
         }
+        name_ = opened->file().name();
         if (report_.id.is_nil()) {
             report_.id = opened->journal();
             report_.first_seq = first_seq;
@@ -43,6 +45,7 @@ class Verifier {
             return;
         }
         entries(*opened, next);
+        file(opened->file());
         report_.bytes += opened->position();
     }
 
@@ -69,25 +72,39 @@ class Verifier {
                 seal(*reader.seal(), reader, count);
                 return;
             }
-            const std::uint64_t rest = reader.torn_bytes();
-            if (rest == 0 || expected_ >= next) {
-                return;
-            }
-            if (!reader.resync(0)) {
-                if (next == kNone) {
-                    report_.tail_bytes = rest;
-                } else {
-                    problem(at, std::to_string(rest) + " bytes at the end are no entry");
-                }
+            if (expected_ >= next || !reader.resync(0)) {
+                rest(reader, next);
                 return;
             }
             problem(at, std::to_string(reader.position() - at) + " bytes are no entry");
         }
     }
 
+    // No entry follows.
+    void rest(const SegmentReader& reader, std::uint64_t next) {
+        const std::uint64_t torn = reader.torn_bytes();
+        if (next == kNone) {
+            report_.tail_bytes = torn;
+        } else if (torn != 0 && expected_ < next) {
+            problem(reader.position(), std::to_string(torn) + " bytes at the end are no entry");
+        }
+    }
+
+    // What a compressed segment has beside its entries.
+    void file(const SegmentFile& file) {
+        const Result<std::vector<FileProblem>> problems = file.problems();
+        if (!problems) {
+            problem(0, problems.status().message());
+            return;
+        }
+        for (const FileProblem& found : *problems) {
+            problem(found.at, found.what);
+        }
+    }
+
     void seal(const SealBody& sealed, const SegmentReader& reader, std::uint64_t count) {
         RunningHash hash;
-        const Status read = hash.add(reader.fd(), sizeof(SegmentHeader), reader.position());
+        const Status read = hash.add(reader.file(), sizeof(SegmentHeader), reader.position());
         if (!read) {
             problem(reader.position(), read.message());
         } else if (sealed.entries != count || hash.value() != sealed.hash ||
@@ -175,7 +192,7 @@ Status for_each_entry(const std::string& directory, const OnEntry& on_entry) {
         if (!reader) {
             return reader.status();
         }
-        const std::string name = segment_name((*segments)[i]);
+        const std::string& name = reader->file().name();
         const std::uint64_t next = number_behind(*segments, i);
         do {
             while (const EntryHeader* entry = reader->peek()) {

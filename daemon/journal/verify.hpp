@@ -14,7 +14,7 @@ namespace vexfs::journal {
 
 struct Problem {
     std::string segment;       // file name
-    std::uint64_t offset = 0;  // bytes
+    std::uint64_t offset = 0;  // bytes; of an entry: in the segment's plain form
     std::string what;
 };
 
@@ -31,9 +31,9 @@ struct VerifyReport {
     std::uint64_t tail_bytes = 0;  // behind the last entry: being written, or torn
 };
 
-// Checks headers, checksums, that the numbers are dense, and that each context hash is that of its
-// record. `on_problem` is told of each problem. An error: the directory cannot be read, or holds no
-// journal.
+// Checks headers, checksums, seals, compressed blocks, that the numbers are dense, and that each
+// context hash is that of its record. `on_problem` is told of each problem. An error: the directory
+// cannot be read, or holds no journal.
 Result<VerifyReport> verify(const std::string& directory,
                             const std::function<void(const Problem&)>& on_problem);
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "config/shell.hpp"
 #include "journal/ring_position.hpp"
 #include "sys/notify.hpp"
 #include "wiring/commands.hpp"
@@ -22,6 +23,14 @@ constexpr std::uint64_t kRetryPeriodNs = 200'000'000;
 // What the mount must know of its backing directory to keep its caches true.
 constexpr std::uint64_t kInvalidatingOps =
     VX_OPS_M | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_CLOSE);
+
+Status explain_unreadable(const Status& why, const std::string& journal) {
+    const Status status = why.with_context("open journal " + journal);
+    return status.code() == EBADMSG
+               ? Status::error(EBADMSG, status.message() + "; what to do: vexctl journal repair " +
+                                            shell_quote(journal))
+               : status;
+}
 }  // namespace
 
 Daemon::Daemon(const Options& options, MakeDisk make_disk)
@@ -80,13 +89,29 @@ Status Daemon::open_journal() {
     Result<std::unique_ptr<journal::SegmentStore>> store = journal::SegmentStore::open(
         {.durability = options_.durability, .segment_bytes = options_.segment_bytes}, *disk_);
     if (!store) {
-        return store.status().with_context("open journal " + options_.journal);
+        return explain_unreadable(store.status(), options_.journal);
     }
     store_ = std::move(*store);
     pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
                                            Pipeline::Config{.pushback = options_.pushback});
     loop_->before_wait([this] { return pipeline_->turn(); });
+    if (Status status = start_compressor(); !status) {
+        return status;
+    }
     return tick_journal();
+}
+
+Status Daemon::start_compressor() {
+    if (options_.compress == journal::Compression::none) {
+        return {};
+    }
+    Result<std::unique_ptr<journal::Compressor>> compressor =
+        journal::Compressor::start(directory_->fd());
+    if (!compressor) {
+        return compressor.status();
+    }
+    compressor_ = std::move(*compressor);
+    return {};
 }
 
 Status Daemon::tick_journal() {

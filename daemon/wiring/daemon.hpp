@@ -17,6 +17,7 @@
 #include "fuse/invalidator.hpp"
 #include "fuse/mount.hpp"
 #include "fuse/ring_sink.hpp"
+#include "journal/compressor.hpp"
 #include "journal/directory.hpp"
 #include "journal/retention.hpp"
 #include "journal/segment_store.hpp"
@@ -59,6 +60,7 @@ class Daemon {
     Status open_loop();
     Status open_journal();
     Status tick_journal();
+    Status start_compressor();
     Status open_channel();
     Status read_channel();
     Status keep_directories();
@@ -83,6 +85,7 @@ class Daemon {
     std::uint64_t started_ns_ = 0;
     // The loop goes first: it waits for the writes that it has under way for the store.
     std::optional<journal::OwnedDirectory> directory_;
+    std::unique_ptr<journal::Compressor> compressor_;
     std::unique_ptr<journal::Disk> disk_;
     std::unique_ptr<journal::SegmentStore> store_;
     std::unique_ptr<journal::Retention> retention_;

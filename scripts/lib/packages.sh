@@ -6,7 +6,7 @@ declare -A PACKAGES=(
     # vexfsd, vexctl, libvexfs and the test programs
     [build]="cmake ninja-build g++ pkg-config ccache libfuse3-dev fuse3 liburing-dev libxxhash-dev
         catch2 libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-        libre2-dev libsystemd-dev"
+        libre2-dev libsystemd-dev libzstd-dev"
     # vexfs.ko; the kernels themselves are unpacked into the cache by lib/kernels.sh
     [kmod]="make gcc libc6-dev libelf-dev kmod xz-utils rsync debian-archive-keyring"
     # a guest; virtiofsd is in qemu-system-common

@@ -81,6 +81,7 @@ inline bool pin(unsigned n) {
 class Runs {
   public:
     void add(double value) { values_.push_back(value); }
+    [[nodiscard]] double last() const { return values_.back(); }
     [[nodiscard]] double median() const { return at(0.5); }
     [[nodiscard]] double min() const { return at(0); }
     [[nodiscard]] double max() const { return at(1); }

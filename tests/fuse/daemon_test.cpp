@@ -2,6 +2,8 @@
 // The daemon as a whole, asked through its control socket.
 #include <atomic>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 
 #include "running_daemon.hpp"
 #include "vexfs/consumer.hpp"
@@ -120,4 +122,25 @@ TEST_CASE("old events are removed while the daemon runs, but not what a consumer
     REQUIRE(earliest.ok());
     CHECK(earliest->seq > 1);
     CHECK(*reader->earliest() >= *earliest);
+}
+
+TEST_CASE("a journal that cannot be read is an error that names its repair") {
+    const TemporaryTree tree;
+    const std::string journal = tree.root() + "/journal of mine";
+    std::filesystem::create_directory(journal);
+    std::ofstream(journal + "/" + journal::segment_name(1)) << std::string(500, 'x');
+    sigset_t mask{};
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    Options options;
+    options.source = tree.source();
+    options.mountpoint = tree.point();
+    options.no_kmod = true;
+    options.journal = journal;
+    options.socket = tree.root() + "/socket";
+    const auto started = Daemon::start(options);
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    REQUIRE_FALSE(started.ok());
+    CHECK(started.status().code() == EBADMSG);
+    CHECK(started.status().message().find("vexctl journal repair '" + journal + "'") !=
+          std::string::npos);
 }

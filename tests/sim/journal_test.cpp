@@ -134,7 +134,8 @@ class Simulation {
         for (std::uint64_t n = 1 + below(8); n > 0; --n) {
             test::Record record(VX_OP_FILE_WRITE);
             record->ino = ++contents_;
-            EventView event = record.view(store_->next_seq(), std::string(below(400), 'x'));
+            const std::string path(below(400), 'x');
+            EventView event = record.view(store_->next_seq(), path);
             event.hash = translate::context_hash(record.record());
             event.ops = translate::operations(record.event());
             if (store_->append(event)) {

@@ -20,13 +20,13 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "journal/disk.hpp"
 #include "support/catch.hpp"
+#include "support/simulated_file.hpp"
 
 namespace vexfs::test {
 
@@ -44,13 +44,35 @@ class SimulatedDisk : public journal::Disk {
     unsigned bad_writes = 0;
     // Bytes that files may have together; what is more is ENOSPC.
     std::uint64_t room = ~std::uint64_t{0};
+    // So many operations are still done; then each fails, and does nothing: the machine is about to
+    // stop.
+    std::uint64_t operations_left = ~std::uint64_t{0};
     // Says that it has synced, and has not.
     bool lies = false;
 
     [[nodiscard]] int directory() const override { return directory_.get(); }
 
+    // Changes a bit of a file, at rest.
+    void flip(const std::string& name, std::uint64_t bit) {
+        Node& node = *names_.at(name);
+        const std::byte mask{static_cast<unsigned char>(1U << bit % 8)};
+        node.cache.at(bit / 8) ^= mask;
+        if (bit / 8 < node.disk.size()) {
+            node.disk[bit / 8] ^= mask;
+        }
+        const UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CLOEXEC));
+        REQUIRE(fd);
+        SimulatedFile::write_to(fd.get(), std::span(node.cache).subspan(bit / 8, 1), bit / 8);
+    }
+
     Result<UniqueFd> create(const std::string& name) override {
-        remove(name).ignore();
+        if (dead()) {
+            return dying();
+        }
+        if (names_.contains(name)) {
+            REQUIRE(::unlinkat(directory_.get(), name.c_str(), 0) == 0);
+            name_now(name, nullptr);
+        }
         UniqueFd fd(::openat(directory_.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                              0600));
         REQUIRE(fd);
@@ -64,21 +86,42 @@ class SimulatedDisk : public journal::Disk {
         return fd ? Result<UniqueFd>(std::move(fd)) : Status::from_errno(errno, "open " + name);
     }
     Status allocate(int fd, std::uint64_t bytes) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         if (bytes > node.cache.size() && used() - node.cache.size() + bytes > room) {
             return Status::error(ENOSPC, "make room: No space left on device");
         }
-        return resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
+        return node.resize(fd, std::max<std::uint64_t>(bytes, node.cache.size()));
     }
-    Status truncate(int fd, std::uint64_t bytes) override { return resize(fd, bytes); }
+    Status truncate(int fd, std::uint64_t bytes) override {
+        return dead() ? dying() : at(fd).resize(fd, bytes);
+    }
     Status rename(const std::string& from, const std::string& to) override {
+        if (dead()) {
+            return dying();
+        }
         REQUIRE(::renameat(directory_.get(), from.c_str(), directory_.get(), to.c_str()) == 0);
         const auto node = names_.at(from);
         name_now(from, nullptr);
         name_now(to, node);
         return {};
     }
+    Status link(const std::string& from, const std::string& to) override {
+        if (dead()) {
+            return dying();
+        }
+        if (::linkat(directory_.get(), from.c_str(), directory_.get(), to.c_str(), 0) != 0) {
+            return Status::from_errno(errno, "link " + to);
+        }
+        name_now(to, names_.at(from));
+        return {};
+    }
     Status remove(const std::string& name) override {
+        if (dead()) {
+            return dying();
+        }
         if (::unlinkat(directory_.get(), name.c_str(), 0) != 0) {
             return Status::from_errno(errno, "remove " + name);
         }
@@ -86,7 +129,7 @@ class SimulatedDisk : public journal::Disk {
         return {};
     }
     Status sync_directory() override {
-        if (fails(bad_syncs)) {
+        if (dead() || fails(bad_syncs)) {
             return Status::error(EIO, "sync directory: Input/output error");
         }
         if (!lies) {
@@ -96,6 +139,9 @@ class SimulatedDisk : public journal::Disk {
     }
 
     Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         const std::uint64_t end = offset + bytes.size();
         if (end > node.cache.size() && used() + end - node.cache.size() > room) {
@@ -103,19 +149,22 @@ class SimulatedDisk : public journal::Disk {
         }
         if (fails(bad_writes)) {
             bytes = bytes.first(random_() % bytes.size());
-            put(fd, node, bytes, offset);
+            node.put(fd, bytes, offset);
             return Status::error(EIO, "write: Input/output error");
         }
-        put(fd, node, bytes, offset);
+        node.put(fd, bytes, offset);
         return {};
     }
     Status sync(int fd) override {
+        if (dead()) {
+            return dying();
+        }
         Node& node = at(fd);
         const bool bad = fails(bad_syncs);
         if (!lies) {
             for (const std::uint64_t sector : node.dirty) {
                 if (!bad || random_() % 2 == 0) {
-                    keep_sector(node, sector);
+                    node.keep_sector(sector);
                 }
             }
             if (!bad) {
@@ -162,7 +211,7 @@ class SimulatedDisk : public journal::Disk {
     void kill() {
         for (Operation& op : queue_) {
             if (!op.bytes.empty() && random_() % 2 == 0) {
-                put(op.fd, at(op.fd), op.bytes.first(random_() % op.bytes.size()), op.offset);
+                at(op.fd).put(op.fd, op.bytes.first(random_() % op.bytes.size()), op.offset);
             }
             ::close(op.fd);
         }
@@ -182,7 +231,7 @@ class SimulatedDisk : public journal::Disk {
         for (auto& [name, node] : names_) {
             for (const std::uint64_t sector : node->dirty) {
                 if (random_() % 2 == 0) {
-                    keep_sector(*node, sector);
+                    node->keep_sector(sector);
                 }
             }
             node->dirty.clear();
@@ -190,18 +239,13 @@ class SimulatedDisk : public journal::Disk {
             const UniqueFd fd(::openat(directory_.get(), name.c_str(),
                                        O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
             REQUIRE(fd);
-            write_file(fd.get(), node->disk, 0);
+            SimulatedFile::write_to(fd.get(), node->disk, 0);
             nodes_[inode(fd.get())] = node;
         }
     }
 
   private:
-    static constexpr std::uint64_t kSector = 512;
-    struct Node {
-        std::vector<std::byte> cache;   // what a reader sees
-        std::vector<std::byte> disk;    // what a power cut leaves
-        std::set<std::uint64_t> dirty;  // sectors that are not on their way to the disk
-    };
+    using Node = SimulatedFile;
     struct Operation {
         int fd;  // -1: the directory
         std::span<const std::byte> bytes;
@@ -217,6 +261,8 @@ class SimulatedDisk : public journal::Disk {
         return st.st_ino;
     }
     Node& at(int fd) { return *nodes_.at(inode(fd)); }
+    bool dead() { return operations_left == 0 || operations_left-- == 0; }
+    static Status dying() { return Status::error(EIO, "the machine stops"); }
     bool fails(unsigned thousandths) { return random_() % 1000 < thousandths; }
 
     [[nodiscard]] std::uint64_t used() const {
@@ -243,44 +289,6 @@ class SimulatedDisk : public journal::Disk {
         }
         pending_names_.erase(pending_names_.begin(),
                              pending_names_.begin() + static_cast<std::ptrdiff_t>(count));
-    }
-    static void keep_sector(Node& node, std::uint64_t sector) {
-        const std::uint64_t from = sector * kSector;
-        if (from >= node.cache.size()) {
-            return;
-        }
-        const std::uint64_t to = std::min<std::uint64_t>(from + kSector, node.cache.size());
-        if (node.disk.size() < to) {
-            node.disk.resize(to);
-        }
-        std::memcpy(node.disk.data() + from, node.cache.data() + from, to - from);
-    }
-    static void write_file(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
-        if (!bytes.empty()) {
-            REQUIRE(::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
-                    static_cast<ssize_t>(bytes.size()));
-        }
-    }
-    static void put(int fd, Node& node, std::span<const std::byte> bytes, std::uint64_t offset) {
-        if (bytes.empty()) {
-            return;
-        }
-        write_file(fd, bytes, offset);
-        const std::uint64_t end = offset + bytes.size();
-        node.cache.resize(std::max<std::uint64_t>(node.cache.size(), end));
-        std::memcpy(node.cache.data() + offset, bytes.data(), bytes.size());
-        for (std::uint64_t sector = offset / kSector; sector * kSector < end; ++sector) {
-            node.dirty.insert(sector);
-        }
-    }
-    Status resize(int fd, std::uint64_t bytes) {
-        Node& node = at(fd);
-        REQUIRE(::ftruncate(fd, static_cast<off_t>(bytes)) == 0);
-        for (std::uint64_t at = bytes; at < node.cache.size(); at += kSector) {
-            node.dirty.insert(at / kSector);
-        }
-        node.cache.resize(bytes);
-        return {};
     }
 
     std::string path_;

@@ -68,6 +68,8 @@ TEST_CASE("options: defaults") {
     CHECK(options->log_level == "info");
     CHECK(options->ring_bytes == 0);
     CHECK(options->linger_s == 60);
+    CHECK(options->compress == journal::Compression::none);
+    CHECK(parse({"--watch", "/srv", "--compress", "gzip"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "86400"}).ok());
     CHECK(parse({"--watch", "/srv", "--linger", "86401"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "1m"}).status().code() == EINVAL);
@@ -234,6 +236,7 @@ segment-bytes = "8M"
 retain-bytes = "1G"
 retain-age = "7d"
 retain-max = "3G"
+compress = "zstd"
 socket = "s.sock"
 allow-other = true
 read-only = true
@@ -264,6 +267,7 @@ foreground = true
     CHECK(options->retention.bytes == 1U << 30U);
     CHECK(options->retention.age_s == 7 * 86'400);
     CHECK(options->retention.max_bytes == 3ULL << 30U);
+    CHECK(options->compress == journal::Compression::zstd);
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);
     CHECK(options->read_only);

@@ -2,6 +2,7 @@
 // vexctl tail, journal and ops as programs: what they print, when they end, and with which status.
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -150,6 +151,68 @@ TEST_CASE("vexctl journal: verifies and dumps, and damage is status 1; tail show
     CHECK(json::parse(tail.line())["gap"]["reason"] == "damaged");
     CHECK(json::parse(tail.line())["seq"] == 3);
     CHECK(tail.status() == 3);
+}
+
+TEST_CASE("vexctl journal repair: says what it finds, repairs it, and what is in use is refused") {
+    WrittenJournal journal;
+    const std::string dir = journal.dir / "j";
+    for (int i = 0; i < 3; ++i) {
+        journal.happens(VX_OP_FILE_CREATE, "/w/a");  // with a context hash that is not theirs
+    }
+    for (const bool dry_run : {true, false}) {
+        Vexctl used({"journal", "repair", dir, dry_run ? "--dry-run" : "--json"});
+        CHECK((used.rest() + used.errors()).find("Stop it first") != std::string::npos);
+        CHECK(used.status() == 1);
+    }
+    journal.store.reset();
+
+    Vexctl would({"journal", "repair", dir, "--dry-run"});
+    const std::string text = would.rest();
+    CHECK(text.find(".vxj at 128: the context hash is not that of the record: number 1 is lost") !=
+          std::string::npos);
+    CHECK(text.find("would be written anew") != std::string::npos);
+    CHECK(would.status() == 3);
+    CHECK_FALSE(std::filesystem::exists(dir + "/00000000000000000001.vxj.damaged"));
+    Vexctl verify({"journal", "verify", dir});
+    CHECK(verify.rest().find("`vexctl journal repair " + dir + "`") != std::string::npos);
+    CHECK(verify.status() == 1);
+
+    Vexctl repair({"journal", "repair", dir, "--json"});
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+        const json damage = json::parse(repair.line());
+        CHECK(damage["from"] == number);
+        CHECK(damage["to"] == number);
+        CHECK(damage["bytes"] > 0);
+    }
+    const json segment = json::parse(repair.line());
+    CHECK(segment["action"] == "rewrite");
+    CHECK(segment["kept"] == "00000000000000000001.vxj.damaged");
+    CHECK(segment["lost"] == 3);
+    const json report = json::parse(repair.line());
+    CHECK(report["ok"] == true);
+    CHECK(report["repaired"] == 1);
+    CHECK(repair.status() == 0);
+    CHECK(std::filesystem::exists(dir + "/00000000000000000001.vxj.damaged"));
+
+    Vexctl clean({"journal", "verify", dir});
+    CHECK(clean.rest().find("all of it is whole") != std::string::npos);
+    CHECK(clean.status() == 0);
+    Vexctl again({"journal", "repair", dir, "--dry-run"});
+    CHECK(again.rest().find("nothing to repair") != std::string::npos);
+    CHECK(again.status() == 0);
+}
+
+TEST_CASE("vexctl journal repair: what is no journal is an error, and is left alone") {
+    const TempDirectory dir;
+    Vexctl none({"journal", "repair", dir / "none"});
+    CHECK(none.errors().find("No such file") != std::string::npos);
+    CHECK(none.status() == 1);
+    CHECK_FALSE(std::filesystem::exists(dir / "none"));
+    Vexctl empty({"journal", "repair", dir.path()});
+    CHECK(empty.errors().find("holds no journal") != std::string::npos);
+    CHECK(empty.status() == 1);
+    CHECK(std::filesystem::is_empty(dir.path()));
+    CHECK(Vexctl({"journal", "repair", dir.path(), "--dry"}).status() == 2);
 }
 
 TEST_CASE("vexctl ops: has all 18 and all 27") {

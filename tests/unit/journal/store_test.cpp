@@ -456,6 +456,36 @@ TEST_CASE("store: a gap as wide as may be, and what follows it, wait for their l
     CHECK(store->next_seq() > wide + 1);
 }
 
+TEST_CASE("store: a limit that is damaged at rest lets no number be given out twice") {
+    const TempDirectory dir;
+    {
+        TestJournal store(dir.path());
+        put_many(store, 5);
+        REQUIRE(store.append(gap_of(6, 300'000)).ok());
+        put_many(store, 5);
+        REQUIRE(store.sync().ok());
+    }
+    const std::uint64_t limit = offset_of(dir.path(), 6) - journal::kLimitBytes;
+    const UniqueFd fd(::open(segment(dir.path()).c_str(), O_WRONLY));
+    REQUIRE(::pwrite(fd.get(), "limit", 5, static_cast<off_t>(limit) + 72) == 5);
+    // Events behind the last one that is there may have been seen.
+    TestJournal store(dir.path(), {.boot_id = {7}});
+    CHECK(store.next_seq() > 300'006 + journal::kLimitStep / 2);
+    CHECK(verify(dir.path()).problems == 0);
+}
+
+TEST_CASE("store: a journal that was closed knows its next number although its end is damaged") {
+    const TempDirectory dir;
+    write_journal(dir.path(), 6);
+    const UniqueFd fd(::open(segment(dir.path()).c_str(), O_WRONLY));
+    REQUIRE(::pwrite(fd.get(), "xxxx", 4, static_cast<off_t>(offset_of(dir.path(), 6) + 100)) == 4);
+    TestJournal store(dir.path());
+    CHECK(store.next_seq() == 7);
+    const auto report = verify(dir.path());
+    CHECK(report.problems == 0);
+    CHECK(report.lost == 1);
+}
+
 TEST_CASE("store: a segment that holds only gaps of no numbers is not written over") {
     const TempDirectory dir;
     write_journal(dir.path(), 30, kSmallSegments);
