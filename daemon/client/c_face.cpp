@@ -93,6 +93,14 @@ int vexfs_reader_seek(vexfs_reader* reader, const char* cursor) {
     });
 }
 
+int vexfs_reader_earliest(const vexfs_reader* reader, char* text, size_t size) {
+    return fenced([&] {
+        const auto cursor = reader->reader.earliest();
+        return cursor ? vexfs::give_text(cursor->text(), text, size, "a cursor")
+                      : c_fail(cursor.status());
+    });
+}
+
 int vexfs_reader_seek_start(vexfs_reader* reader) {
     reader->item = Reader::Item::end;
     return fenced([&] { return done(reader->reader.seek_start()); });

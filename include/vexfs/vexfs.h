@@ -70,9 +70,12 @@ int vexfs_reader_open(const char *directory, vexfs_reader **reader);
 /* Ends it; NULL is allowed. */
 void vexfs_reader_close(vexfs_reader *reader);
 
-/* Go behind the event of a cursor, of which `cursor` is the text. -EINVAL: it is none, is of
- * another journal, or is ahead of what is written. */
+/* Go behind the event of a cursor, of which `cursor` is the text. -EINVAL: it is none, or is ahead
+ * of what is written; -ESTALE (CURSOR_EXPIRED): events behind it are no longer kept; -EXDEV
+ * (EPOCH_CHANGED): it is of another journal. The reader then stays where it was. */
 int vexfs_reader_seek(vexfs_reader *reader, const char *cursor);
+/* Writes the text of the earliest cursor that has not expired, as vexfs_reader_cursor() does. */
+int vexfs_reader_earliest(const vexfs_reader *reader, char *text, size_t size);
 /* Go in front of the oldest event that is kept; behind the newest one that is written now. */
 int vexfs_reader_seek_start(vexfs_reader *reader);
 int vexfs_reader_seek_end(vexfs_reader *reader);

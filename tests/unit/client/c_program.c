@@ -283,7 +283,14 @@ static int errors(const char *directory)
 	if (vexfs_reader_open(directory, &reader) != 0)
 		return fail("open", 0);
 	WANT(vexfs_reader_seek(reader, "yesterday"), -EINVAL);
-	WANT(vexfs_reader_seek(reader, "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"), -EINVAL);
+	WANT(vexfs_reader_seek(reader, "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"), -EXDEV);
+	if (vexfs_reader_earliest(reader, text, sizeof(text)) != 0 ||
+	    vexfs_reader_seek(reader, text) != 0)
+		return fail("the earliest cursor", 0);
+	strcpy(strrchr(text, ':'), ":99");
+	WANT(vexfs_reader_seek(reader, text), -EINVAL);
+	if (vexfs_reader_seek_start(reader) != 0)
+		return fail("the start", 0);
 	WANT(vexfs_reader_event(reader, &event, sizeof(event)), -ENODATA);
 	WANT(vexfs_reader_gap(reader, &gap, sizeof(gap)), -ENODATA);
 	if (vexfs_reader_next(reader) != VEXFS_GAP)
