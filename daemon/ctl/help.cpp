@@ -31,9 +31,13 @@ constexpr const char* kFilter =
     "  --filter 'op=FileCreate,FileRename and path~/home/**/*.txt'\n"
     "  --filter 'uid=1000 and not comm=git'\n"
     "  --filter '(size>=10M or flag=exec) and pid!=4711'\n"
-    "Operators: = != on all fields; ~ !~ (a glob) on path, name and comm; < <= > >= on numbers.\n"
+    "  --filter 'path=~\"\\.(c|h)$\" or object=1122334455667788:12:1'\n"
+    "Operators: = != on all fields; < <= > >= on numbers; on path, name and comm also ~ !~ (a\n"
+    "glob) and =~ !=~ (a regular expression, RE2's syntax, found anywhere: ^ and $ bind it).\n"
     "Numbers: decimal, sizes in bytes, or with K, M, G (1024); mode is octal, fsid hexadecimal.\n"
+    "An object is FSID:INO:GEN, also as the one that a rename replaced.\n"
     "Globs: * and ? stay within one name, ** crosses /, [a-z], [!a-z]; \\ quotes the next.\n"
+    "Limits: the filter 4096 bytes; 32 regular expressions, each 1024 bytes and 1 MiB compiled.\n"
     "Fields:";
 
 std::string wrapped(const std::string& text, std::size_t columns, const std::string& indent) {

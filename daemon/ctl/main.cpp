@@ -145,6 +145,15 @@ class CommandLine {
             ->needs(consumer);
         tail->add_flag("-f,--follow", tail_.follow,
                        "Go on with what happens [default: end at what is there]");
+        tail->add_option("--format", tail_.format,
+                         "text (for people), json (as --json), cloudevents (CloudEvents 1.0 in "
+                         "JSON, one a line), binary (for a pipe, see docs/stream_format.md) "
+                         "[default: text]")
+            ->type_name("FORM");
+        tail->add_option("--snapshot", tail_.snapshot,
+                         "First all that is at and below PATH, as records, then the events since "
+                         "that was begun (with --json) [default: no records]")
+            ->type_name("PATH");
         tail->add_option("--filter", tail_.filter,
                          "Only events for which EXPR is true, see below [default: every event]; "
                          "losses are always shown")

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/tail.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <memory>
 
 #include "ctl/journal.hpp"
 #include "ctl/output.hpp"
 #include "ctl/position.hpp"
+#include "ctl/snapshot.hpp"
+#include "ctl/tail_format.hpp"
 #include "route/filter.hpp"
-#include "route/json.hpp"
-#include "route/text.hpp"
 #include "vexfs/consumer.hpp"
 #include "vexfs/reader.hpp"
 
@@ -19,32 +20,35 @@ namespace {
 
 constexpr unsigned kCommitEvery = 4096;  // items
 
-std::size_t terminal_width() {
-    winsize size{};
-    if (::isatty(STDOUT_FILENO) != 1 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
-        return 0;
-    }
-    return size.ws_col;
-}
-
 class Tail {
   public:
-    Tail(const Context& context, const TailArgs& args, Reader reader, route::Filter filter,
-         Output output)
+    Tail(const Context& context, const TailArgs& args, FormatKind format, Reader reader,
+         route::Filter filter, Output output)
         : context_(context),
           args_(args),
           reader_(std::move(reader)),
           filter_(std::move(filter)),
           output_(std::move(output)),
           from_(reader_.cursor()),
-          json_(reader_.journal()) {
-        text_.width = terminal_width();
+          format_(make_format(format, from_, !filter_.empty())) {}
+
+    // Records of a tree first, and the events since its beginning.
+    Status write_snapshot(Snapshot& snapshot) { return snapshot.write(reader_, output_); }
+
+    // It could not be written to its end.
+    int stop(const Status& why) {
+        output_.flush(true);
+        if (!output_.status()) {
+            return fail(context_, output_.status());
+        }
+        return output_.stopped() ? kDone : fail(context_, why);
     }
 
     // What is written is behind `consumer`, from here on.
     void commit_for(Consumer consumer) { consumer_ = std::move(consumer); }
 
     int run() {
+        format_->begin(output_.buffer());
         while (!output_.stopped() && !enough()) {
             const Result<Reader::Item> item = reader_.next();
             if (!item) {
@@ -68,6 +72,7 @@ class Tail {
                 return woken ? kDone : fail(context_, woken.status());
             }
         }
+        format_->end(reader_.cursor(), output_.buffer());
         commit();
         const Status& failed = output_.status() ? committed_ : output_.status();
         return !failed ? fail(context_, failed) : damaged_ ? kDegraded : kDone;
@@ -95,8 +100,7 @@ class Tail {
         if (item == Reader::Item::gap) {
             // Whether what is lost would have passed the filter is not known: it is always shown.
             damaged_ = damaged_ || reader_.gap().reason == GapReason::damaged;
-            context_.json ? route::JsonLines::append(reader_.gap(), out)
-                          : route::append_text(reader_.gap(), text_, out);
+            format_->append(reader_.gap(), out);
             return;
         }
         const EventView& event = reader_.event();
@@ -104,7 +108,7 @@ class Tail {
             return;
         }
         ++shown_;
-        context_.json ? json_.append(event, out) : route::append_text(event, text_, out);
+        format_->append(event, out);
     }
 
     const Context& context_;
@@ -116,8 +120,7 @@ class Tail {
     Cursor from_;  // where the consumer is
     Status committed_;
     unsigned uncommitted_ = 0;  // items
-    route::JsonLines json_;
-    route::TextOptions text_;
+    std::unique_ptr<Format> format_;
     std::uint64_t shown_ = 0;
     bool damaged_ = false;
 };
@@ -134,13 +137,61 @@ Status place_consumer(const std::string& directory, const std::string& name, Rea
     return reader.seek(*position, Reader::Expired::gap);
 }
 
+Result<FormatKind> choose_format(const Context& context, const TailArgs& args) {
+    if (args.format.empty()) {
+        return context.json ? FormatKind::json : FormatKind::text;
+    }
+    const Result<FormatKind> format = parse_format(args.format);
+    if (format && context.json && *format != FormatKind::json) {
+        return Status::error(EINVAL, "--json is --format json: give one of them");
+    }
+    if (format && *format == FormatKind::binary && ::isatty(STDOUT_FILENO) == 1) {
+        return Status::error(EINVAL, "--format binary is not for a terminal: use a pipe or a file");
+    }
+    return format;
+}
+
+int run_snapshot(const Context& context, const TailArgs& args, FormatKind format) {
+    if (format != FormatKind::json || !args.filter.empty() || args.since != "start" ||
+        !args.journal.empty() || !args.consumer.empty()) {
+        fail(context,
+             "--snapshot is for --json, with the running vexfsd's journal: without --since, "
+             "--consumer, --filter and --journal");
+        return kUsage;
+    }
+    Result<Snapshot> snapshot = Snapshot::create(context.socket, args.snapshot);
+    if (!snapshot) {
+        return fail(context, snapshot.with_context("snapshot"));
+    }
+    Result<Reader> reader = Reader::open(snapshot->journal());
+    Result<Output> output = Output::create();
+    if (!reader || !output) {
+        return fail(context, reader ? output.status() : reader.status());
+    }
+    Tail tail(context, args, format, std::move(*reader), route::Filter(), std::move(*output));
+    if (const Status written = tail.write_snapshot(*snapshot); !written) {
+        return tail.stop(written.with_context("snapshot"));
+    }
+    return tail.run();
+}
+
 }  // namespace
 
-int run_tail(const Context& context, const TailArgs& args) {
+int run_tail(const Context& given, const TailArgs& args) {
+    Context context = given;
+    const Result<FormatKind> format = choose_format(context, args);
+    if (!format) {
+        fail(context, format.status());
+        return kUsage;
+    }
+    context.json = *format == FormatKind::json;
     Result<route::Filter> filter = route::Filter::parse(args.filter);
     if (!filter) {
         fail(context, filter.status());
         return kUsage;
+    }
+    if (!args.snapshot.empty()) {
+        return run_snapshot(context, args, *format);
     }
     const Result<Position> since = Position::parse(args.since, "--since");
     if (!since) {
@@ -166,7 +217,7 @@ int run_tail(const Context& context, const TailArgs& args) {
     if (!output) {
         return fail(context, output.status());
     }
-    Tail tail(context, args, std::move(*reader), std::move(*filter), std::move(*output));
+    Tail tail(context, args, *format, std::move(*reader), std::move(*filter), std::move(*output));
     if (args.commit) {
         tail.commit_for(std::move(*consumer));
     }

@@ -15,6 +15,8 @@ struct TailArgs {
     std::string consumer;         // empty: none; otherwise begin at its position
     bool commit = false;          // move the consumer behind what was written
     bool follow = false;
+    std::string format;                  // as parse_format() reads it; empty: text, or --json
+    std::string snapshot;                // a directory whose records come first; empty: none
     std::string filter;                  // empty: everything
     std::optional<std::uint64_t> count;  // end after so many events
 };

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route/filter.hpp"
 
+#include <re2/re2.h>
+
+#include <algorithm>
+
 #include "route/filter_parser.hpp"
 #include "route/glob.hpp"
 
@@ -59,10 +63,9 @@ std::uint64_t number_of(Field field, const EventView& event) {
     }
 }
 
-bool text_equals(const EventView& event, Field field, std::string_view value, bool glob) {
-    const auto fits = [&](std::string_view text) {
-        return glob ? glob_match(value, text) : text == value;
-    };
+// Whether one of the texts that `field` stands for passes.
+template <typename Fits>
+bool any_text(const EventView& event, Field field, const Fits& fits) {
     switch (field) {
         case Field::path:
             return fits(event.path) || (!event.old_path.empty() && fits(event.old_path));
@@ -71,6 +74,18 @@ bool text_equals(const EventView& event, Field field, std::string_view value, bo
         default:
             return fits(event.comm());
     }
+}
+
+// The event's object, or the one that it took the name of.
+bool is_about(const EventView& event, std::uint64_t fsid, std::uint64_t ino, std::uint32_t gen) {
+    const vx_event& e = event.event();
+    if (e.fsid != fsid) {
+        return false;
+    }
+    const vx_rename* rename = event.rename();
+    return (e.ino == ino && e.gen == gen) ||
+           (rename != nullptr && (e.flags & VX_F_REPLACED) != 0 && rename->target_ino == ino &&
+            rename->target_gen == gen);
 }
 
 bool has_uop(const EventView& event, std::uint64_t uop) {
@@ -121,34 +136,37 @@ bool Filter::eval(std::uint32_t index, const EventView& event) const {
     return test(node, event);
 }
 
+bool Filter::fits(const Node& node, const Value& value, const EventView& event) {
+    switch (node.field) {
+        case Field::path:
+        case Field::name:
+        case Field::comm:
+            return any_text(event, node.field, [&](std::string_view text) {
+                return value.regex != nullptr
+                           ? re2::RE2::PartialMatch({text.data(), text.size()}, *value.regex)
+                       : node.compare == Compare::glob || node.compare == Compare::not_glob
+                           ? glob_match(value.text, text)
+                           : text == value.text;
+            });
+        case Field::object:
+            return is_about(event, value.fsid, value.number, value.gen);
+        case Field::uop:
+            return has_uop(event, value.number);
+        case Field::flag:
+            return (event.event().flags >> value.number & 1U) != 0;
+        default:
+            return number_of(node.field, event) == value.number;
+    }
+}
+
 bool Filter::test(const Node& node, const EventView& event) {
     if (node.compare >= Compare::less) {
         return in_order(number_of(node.field, event), node.compare, node.values[0].number);
     }
-    const bool glob = node.compare == Compare::glob || node.compare == Compare::not_glob;
-    bool any = false;
-    for (const Value& value : node.values) {
-        switch (node.field) {
-            case Field::path:
-            case Field::name:
-            case Field::comm:
-                any = text_equals(event, node.field, value.text, glob);
-                break;
-            case Field::uop:
-                any = has_uop(event, value.number);
-                break;
-            case Field::flag:
-                any = (event.event().flags >> value.number & 1U) != 0;
-                break;
-            default:
-                any = number_of(node.field, event) == value.number;
-                break;
-        }
-        if (any) {
-            break;
-        }
-    }
-    return any != (node.compare == Compare::not_equal || node.compare == Compare::not_glob);
+    const bool any = std::any_of(node.values.begin(), node.values.end(),
+                                 [&](const Value& value) { return fits(node, value, event); });
+    return any != (node.compare == Compare::not_equal || node.compare == Compare::not_glob ||
+                   node.compare == Compare::not_regex);
 }
 
 }  // namespace vexfs::route

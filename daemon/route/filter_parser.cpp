@@ -2,14 +2,9 @@
 #include "route/filter_parser.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <array>
-#include <charconv>
-#include <cstring>
 
-#include "route/glob.hpp"
-#include "route/json.hpp"
 #include "route/text.hpp"
 
 namespace vexfs::route {
@@ -19,10 +14,6 @@ namespace {
 using Field = Filter::Field;
 using Compare = Filter::Compare;
 
-constexpr std::size_t kTextMax = 4096;
-constexpr unsigned kDepthMax = 64;
-constexpr std::uint64_t kUserOpBit = 1U << 16U;  // `op` of an operation that a program pushed
-
 constexpr auto kFields = std::to_array<std::pair<std::string_view, Field>>({
     {"op", Field::op},
     {"uop", Field::uop},
@@ -31,6 +22,7 @@ constexpr auto kFields = std::to_array<std::pair<std::string_view, Field>>({
     {"path", Field::path},
     {"name", Field::name},
     {"comm", Field::comm},
+    {"object", Field::object},
     {"seq", Field::seq},
     {"pid", Field::pid},
     {"tid", Field::tid},
@@ -50,36 +42,8 @@ constexpr auto kFields = std::to_array<std::pair<std::string_view, Field>>({
     {"error", Field::error},
 });
 
-bool is_named(Field field) {
-    return field <= Field::flag;
-}
 bool is_text(Field field) {
     return field == Field::path || field == Field::name || field == Field::comm;
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-// The number of `name` in a table of `count` names, or nothing.
-template <typename NameOf>
-std::optional<std::uint64_t> find_name(std::string_view name, unsigned count, NameOf name_of) {
-    for (unsigned i = 0; i < count; ++i) {
-        if (same_name(name, name_of(i))) {
-            return i;
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<std::uint64_t> find_errno(std::string_view name) {
-    for (int err = 1; err < 134; ++err) {
-        const char* known = ::strerrorname_np(err);
-        if (known != nullptr && same_name(name, known)) {
-            return err;
-        }
-    }
-    return std::nullopt;
 }
 
 bool word_char(char c) {
@@ -98,8 +62,8 @@ std::string Filter::field_names() {
 }
 
 Result<Filter> FilterParser::parse() {
-    if (text_.size() > kTextMax) {
-        return Status::error(EINVAL, fmt::format("filter: longer than {} bytes", kTextMax));
+    if (text_.size() > Filter::kTextMax) {
+        return Status::error(EINVAL, fmt::format("filter: longer than {} bytes", Filter::kTextMax));
     }
     skip_spaces();
     if (at_ == text_.size()) {
@@ -137,8 +101,8 @@ FilterParser::Index FilterParser::term(unsigned depth) {
 }
 
 FilterParser::Index FilterParser::factor(unsigned depth) {
-    if (depth == kDepthMax) {
-        return fail(at_, fmt::format("nested deeper than {}", kDepthMax));
+    if (depth == Filter::kDepthMax) {
+        return fail(at_, fmt::format("nested deeper than {}", Filter::kDepthMax));
     }
     if (sign() == Sign::negation) {
         take(text_[at_] == '!' ? "!" : "not");
@@ -187,11 +151,12 @@ FilterParser::Index FilterParser::test() {
         return std::nullopt;
     }
     node.compare = *compare;
-    const bool glob = *compare == Compare::glob || *compare == Compare::not_glob;
-    if (glob && !is_text(node.field)) {
-        return fail(operator_at, fmt::format("~ is for path, name and comm, not for {}", name));
+    if (*compare >= Compare::glob && *compare < Compare::less && !is_text(node.field)) {
+        const bool glob = *compare == Compare::glob || *compare == Compare::not_glob;
+        return fail(operator_at, fmt::format("{} is for path, name and comm, not for {}",
+                                             glob ? "~" : "=~", name));
     }
-    if (*compare >= Compare::less && (is_text(node.field) || is_named(node.field))) {
+    if (*compare >= Compare::less && node.field <= Field::object) {
         return fail(operator_at, fmt::format("{} has no order", name));
     }
     if (!values(node, field_at)) {
@@ -203,6 +168,8 @@ FilterParser::Index FilterParser::test() {
 
 std::optional<Filter::Compare> FilterParser::comparison() {
     constexpr auto kOperators = std::to_array<std::pair<std::string_view, Compare>>({
+        {"!=~", Compare::not_regex},
+        {"=~", Compare::regex},
         {"!=", Compare::not_equal},
         {"!~", Compare::not_glob},
         {"<=", Compare::at_most},
@@ -220,7 +187,7 @@ std::optional<Filter::Compare> FilterParser::comparison() {
             return compare;
         }
     }
-    return fail(at_, "expected = != ~ !~ < <= > or >=");
+    return fail(at_, "expected = != ~ !~ =~ !=~ < <= > or >=");
 }
 
 bool FilterParser::values(Node& node, std::size_t field_at) {
@@ -270,76 +237,6 @@ std::optional<std::string> FilterParser::word(std::string_view stops) {
         return fail(start, "expected a value");
     }
     return out;
-}
-
-bool FilterParser::convert(const Node& node, std::size_t at, Filter::Value& value) {
-    if (is_text(node.field)) {
-        const bool glob = node.compare == Compare::glob || node.compare == Compare::not_glob;
-        if (glob && !glob_valid(value.text)) {
-            fail(at, "this glob has a [ without ], or ends with \\");
-            return false;
-        }
-        return true;
-    }
-    return is_named(node.field) ? convert_name(node.field, at, value)
-                                : convert_number(node.field, at, value);
-}
-
-bool FilterParser::convert_name(Field field, std::size_t at, Filter::Value& value) {
-    std::optional<std::uint64_t> number;
-    std::string_view what;
-    const std::string_view name = value.text;
-    if (field == Field::boundary) {
-        what = "boundary";
-        number = find_name(name, kBoundaries,
-                           [](unsigned i) { return boundary_name(static_cast<Boundary>(i)); });
-    } else if (field == Field::flag) {
-        what = "flag";
-        number = find_name(name, 32, flag_name);
-    } else {
-        what = field == Field::op ? "operation" : "userspace operation";
-        number = find_name(name, VX_UOP_COUNT, vx_uop_name);
-        if (field == Field::op) {
-            number = number ? std::optional(*number | kUserOpBit)
-                            : find_name(name, VX_OP_COUNT, vx_op_name);
-        }
-    }
-    if (!number) {
-        fail(at, fmt::format("there is no {} \"{}\"", what, name));
-        return false;
-    }
-    value.number = *number;
-    return true;
-}
-
-bool FilterParser::convert_number(Field field, std::size_t at, Filter::Value& value) {
-    std::string_view digits = value.text;
-    if (field == Field::error && digits.starts_with('-')) {
-        digits.remove_prefix(1);
-    }
-    if (const auto err = field == Field::error ? find_errno(digits) : std::nullopt) {
-        value.number = *err;
-        return true;
-    }
-    int base = field == Field::mode ? 8 : field == Field::fsid ? 16 : 10;
-    if (digits.starts_with("0x")) {
-        digits.remove_prefix(2);
-        base = 16;
-    }
-    const char* end = digits.data() + digits.size();
-    const auto [rest, err] = std::from_chars(digits.data(), end, value.number, base);
-    const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-    const unsigned shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : 0;
-    const bool unit_ok = unit.empty() || (shift != 0 && base == 10);
-    if (err != std::errc() || !unit_ok || value.number > (~std::uint64_t{0} >> shift)) {
-        fail(at, fmt::format("\"{}\" is not {}", value.text,
-                             base == 8    ? "an octal number"
-                             : base == 16 ? "a hexadecimal number"
-                                          : "a number (K, M and G may follow)"));
-        return false;
-    }
-    value.number <<= shift;
-    return true;
 }
 
 FilterParser::Index FilterParser::join(Filter::Kind kind, std::uint32_t left, std::uint32_t right) {

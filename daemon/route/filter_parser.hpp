@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FilterParser: from the text of a filter to its nodes. Recursive descent over the grammar in
-// filter.hpp; depth and length are limited.
+// filter.hpp; depth and length are limited. What values mean is in filter_values.cpp.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,8 @@ class FilterParser {
     bool convert(const Node& node, std::size_t at, Filter::Value& value);
     bool convert_name(Filter::Field field, std::size_t at, Filter::Value& value);
     bool convert_number(Filter::Field field, std::size_t at, Filter::Value& value);
+    bool convert_object(std::size_t at, Filter::Value& value);
+    bool compile(std::size_t at, Filter::Value& value);
 
     Index join(Filter::Kind kind, std::uint32_t left, std::uint32_t right);
     Sign sign();  // looks at what comes, takes nothing
@@ -44,6 +46,7 @@ class FilterParser {
     std::string_view text_;
     std::size_t at_ = 0;
     Filter filter_;
+    unsigned regexes_ = 0;
     std::size_t error_at_ = 0;
     std::string error_;
 };

@@ -2,113 +2,13 @@
 #include "route/json.hpp"
 
 #include <array>
-#include <charconv>
-#include <ctime>
 
-#include "route/utf8.hpp"
+#include "route/json_text.hpp"
+#include "vexfs/flags.hpp"
 
 namespace vexfs::route {
 
 namespace {
-
-constexpr char kHex[] = "0123456789abcdef";
-
-template <typename T>
-void append_number(T value, std::string& out) {
-    std::array<char, 24> text{};
-    const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-    out.append(text.data(), result.ptr);
-}
-
-// Exactly `digits` decimal digits.
-void append_digits(std::uint64_t value, unsigned digits, std::string& out) {
-    const std::size_t start = out.size();
-    out.append(digits, '0');
-    for (std::size_t i = digits; i > 0 && value != 0; --i, value /= 10) {
-        out[start + i - 1] = static_cast<char>('0' + value % 10);
-    }
-}
-
-template <typename T>
-void field(std::string_view key, T value, std::string& out) {
-    out += ",\"";
-    out += key;
-    out += "\":";
-    append_number(value, out);
-}
-
-// 16 hexadecimal digits: a number that identifies, and that a reader whose numbers are doubles
-// would round.
-void field_hex(std::string_view key, std::uint64_t value, std::string& out) {
-    out += ",\"";
-    out += key;
-    out += "\":\"";
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        out += kHex[value >> static_cast<unsigned>(shift) & 15U];
-    }
-    out += '"';
-}
-
-// A string, and its bytes as <key>_b64 beside it when it is not UTF-8.
-void field_bytes(std::string_view key, std::string_view bytes, std::string& out) {
-    out += ",\"";
-    out += key;
-    out += "\":";
-    if (append_json_string(bytes, out)) {
-        return;
-    }
-    out += ",\"";
-    out += key;
-    out += "_b64\":\"";
-    append_base64(bytes, out);
-    out += '"';
-}
-
-// null for what is not there.
-void field_bytes_or_null(std::string_view key, std::string_view bytes, std::string& out) {
-    if (!bytes.empty()) {
-        field_bytes(key, bytes, out);
-        return;
-    }
-    out += ",\"";
-    out += key;
-    out += "\":null";
-}
-
-// All but printable ASCII without '"' and '\\': what must be looked at.
-constexpr std::array<bool, 256> make_special() {
-    std::array<bool, 256> special{};
-    for (unsigned c = 0; c < special.size(); ++c) {
-        special[c] = c < 0x20 || c >= 0x7f || c == '"' || c == '\\';
-    }
-    return special;
-}
-constexpr std::array<bool, 256> kSpecial = make_special();
-
-void append_escaped(unsigned char c, std::string& out) {
-    switch (c) {
-        case '"':
-            out += "\\\"";
-            return;
-        case '\\':
-            out += "\\\\";
-            return;
-        case '\n':
-            out += "\\n";
-            return;
-        case '\r':
-            out += "\\r";
-            return;
-        case '\t':
-            out += "\\t";
-            return;
-        default:
-            break;
-    }
-    out += "\\u00";
-    out += kHex[c >> 4U];
-    out += kHex[c & 15U];
-}
 
 void append_detail(const EventView& event, const UserOp& op, std::string& out) {
     const vx_event& e = event.event();
@@ -186,7 +86,7 @@ void append_flags(std::uint32_t flags, std::string& out) {
     out += ']';
 }
 
-void append_object(const EventView& event, std::string& out) {
+void append_identity(const EventView& event, std::string& out) {
     const vx_event& e = event.event();
     field_bytes_or_null("path", event.path, out);
     field_bytes_or_null("old_path", event.old_path, out);
@@ -235,13 +135,17 @@ void append_actor(const EventView& event, std::string& out) {
 
 JsonLines::JsonLines(const JournalId& journal) : cursor_prefix_("vx1:" + journal.text() + ":") {}
 
-void JsonLines::append(const EventView& event, std::string& out) const {
+void JsonLines::append_cursor(std::uint64_t seq, std::string& out) const {
+    out += cursor_prefix_;
+    append_number(seq, out);
+}
+
+void JsonLines::append_object(const EventView& event, std::string& out) const {
     const vx_event& e = event.event();
     out += "{\"seq\":";
     append_number(event.seq, out);
     out += ",\"cursor\":\"";
-    out += cursor_prefix_;
-    append_number(event.seq, out);
+    append_cursor(event.seq, out);
     out += "\",\"time\":\"";
     append_time(event.real_ns, out);
     out += '"';
@@ -253,7 +157,7 @@ void JsonLines::append(const EventView& event, std::string& out) const {
     out += '"';
     field("id", event.op(), out);
     append_userspace_ops(event, out);
-    append_object(event, out);
+    append_identity(event, out);
     field("nlink", e.nlink, out);
     field("mode", e.mode, out);
     field("size", e.size, out);
@@ -276,7 +180,7 @@ void JsonLines::append(const EventView& event, std::string& out) const {
         field("user_data", event.user().user_data, out);
         out += '}';
     }
-    out += "}\n";
+    out += '}';
 }
 
 namespace {
@@ -313,7 +217,7 @@ void append_account(const Gap& gap, std::string& out) {
 
 }  // namespace
 
-void JsonLines::append(const Gap& gap, std::string& out) {
+void JsonLines::append_object(const Gap& gap, std::string& out) const {
     out += "{\"gap\":{\"from\":";
     append_number(gap.from, out);
     field("to", gap.to, out);
@@ -322,82 +226,18 @@ void JsonLines::append(const Gap& gap, std::string& out) {
     out += gap_reason_name(gap.reason);
     out += '"';
     field_bytes("scope", gap.scope, out);
+    out += ",\"cursor\":\"";
+    append_cursor(gap.to, out);
+    out += '"';
+    if (gap.real_ns != 0) {
+        out += ",\"time\":\"";
+        append_time(gap.real_ns, out);
+        out += '"';
+    }
     if (gap.account) {
         append_account(gap, out);
     }
-    out += "}}\n";
-}
-
-bool append_json_string(std::string_view bytes, std::string& out) {
-    bool utf8 = true;
-    out += '"';
-    while (!bytes.empty()) {
-        std::size_t plain = 0;
-        while (plain < bytes.size() && !kSpecial[static_cast<unsigned char>(bytes[plain])]) {
-            ++plain;
-        }
-        out.append(bytes.substr(0, plain));
-        bytes.remove_prefix(plain);
-        if (bytes.empty()) {
-            break;
-        }
-        const std::size_t n = utf8_char(bytes);
-        if (n > 1) {
-            out.append(bytes.substr(0, n));
-        } else if (n == 1) {
-            append_escaped(static_cast<unsigned char>(bytes[0]), out);
-        } else {
-            out += "\xef\xbf\xbd";
-            utf8 = false;
-        }
-        bytes.remove_prefix(n > 1 ? n : 1);
-    }
-    out += '"';
-    return utf8;
-}
-
-void append_base64(std::string_view bytes, std::string& out) {
-    constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t group = 0;
-        const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8U | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += k <= n ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
-        }
-    }
-}
-
-void append_time(std::uint64_t real_ns, std::string& out) {
-    const auto seconds = static_cast<std::time_t>(real_ns / 1'000'000'000);
-    std::tm tm{};
-    ::gmtime_r(&seconds, &tm);
-    append_digits(static_cast<std::uint64_t>(tm.tm_year) + 1900, 4, out);
-    out += '-';
-    append_digits(static_cast<std::uint64_t>(tm.tm_mon) + 1, 2, out);
-    out += '-';
-    append_digits(static_cast<std::uint64_t>(tm.tm_mday), 2, out);
-    out += 'T';
-    append_digits(static_cast<std::uint64_t>(tm.tm_hour), 2, out);
-    out += ':';
-    append_digits(static_cast<std::uint64_t>(tm.tm_min), 2, out);
-    out += ':';
-    append_digits(static_cast<std::uint64_t>(tm.tm_sec), 2, out);
-    out += '.';
-    append_digits(real_ns % 1'000'000'000, 9, out);
-    out += 'Z';
-}
-
-std::string_view flag_name(unsigned bit) {
-    static constexpr auto kNames = std::to_array<std::string_view>(
-        {"directory", "exec",      "wrote",    "replaced", "exchange", "tmpfile",
-         "unlinked",  "last_link", "forced",   "mode",     "owner",    "group",
-         "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",     "remount",
-         "move",      "special",   "resync",   "no_name",  "open_trunc"});
-    static_assert((1U << kNames.size()) - 1 == VX_F_ALL, "a flag of the ABI has no name here");
-    return bit < kNames.size() ? kNames[bit] : std::string_view();
+    out += "}}";
 }
 
 }  // namespace vexfs::route

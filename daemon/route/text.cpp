@@ -12,6 +12,7 @@
 
 #include "route/json.hpp"
 #include "route/utf8.hpp"
+#include "vexfs/flags.hpp"
 
 namespace vexfs::route {
 

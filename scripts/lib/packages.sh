@@ -6,15 +6,15 @@ declare -A PACKAGES=(
     # vexfsd, vexctl, libvexfs and the test programs
     [build]="cmake ninja-build g++ pkg-config ccache libfuse3-dev fuse3 liburing-dev libxxhash-dev
         catch2 libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-        libre2-dev libsystemd-dev libzstd-dev"
+        libre2-dev libsystemd-dev libzstd-dev libsqlite3-dev"
     # vexfs.ko; the kernels themselves are unpacked into the cache by lib/kernels.sh
     [kmod]="make gcc libc6-dev libelf-dev kmod xz-utils rsync debian-archive-keyring"
     # a guest; virtiofsd is in qemu-system-common
     [vm]="qemu-system-x86 qemu-system-common busybox-static cpio kmod xz-utils e2fsprogs util-linux
         mount"
     # what the tests and the demo run on the file system, on the host and in the guest
-    [test]="git rsync sqlite3 python3 strace inotify-tools attr acl procps xfsprogs btrfs-progs
-        stress-ng fio"
+    [test]="git rsync sqlite3 python3 python3-jsonschema strace inotify-tools attr acl procps
+        xfsprogs btrfs-progs stress-ng fio"
     # what scripts/bench compares the journal with
     [peers]="libsqlite3-dev librocksdb-dev liblmdb-dev"
     # scripts/check, and sparse for the module

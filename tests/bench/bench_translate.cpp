@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nanoseconds per event: translation, translation with the context hash, the store's encoding, and
-// JSON, over a mix of records like that of a build (many closes, writes and opens), beside the hash
-// of the records alone.
+// the forms in which events leave, over a mix of records like that of a build (many closes, writes
+// and opens), beside the hash of the records alone.
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "journal/format.hpp"
 #include "measure.hpp"
 #include "record.h"
+#include "route/binary.hpp"
+#include "route/cloud_events.hpp"
 #include "route/json.hpp"
 #include "translate/translate.hpp"
+#include "vexfs/stream.hpp"
 
 using namespace vexfs;  // NOLINT: a program of one file
 using namespace vexfs::bench;
@@ -79,6 +84,32 @@ EventView view_of(const vx_record& record, translate::Translator& translator) {
     return view;
 }
 
+// A stream in memory, through the decoder in pieces as a pipe gives them.
+double ns_to_decode(const Records& records, translate::Translator& translator) {
+    std::string bytes;
+    route::BinaryStream binary(Cursor{JournalId{{1}}, 0}, false);
+    binary.begin(bytes);
+    std::uint64_t seq = 0;
+    for (const vx_record* record : records.all()) {
+        EventView view = view_of(*record, translator);
+        view.seq = ++seq;
+        binary.append(view, bytes);
+    }
+    const std::uint64_t start = ticks();
+    for (unsigned round = 0; round < kRounds; ++round) {
+        StreamDecoder decoder;
+        for (std::span rest = std::as_bytes(std::span(bytes)); !rest.empty();) {
+            const std::size_t n = std::min<std::size_t>(rest.size(), 65'536);
+            decoder.feed(rest.first(n));
+            rest = rest.subspan(n);
+            while (*decoder.next() == StreamDecoder::Item::event) {
+                keep(decoder.event().seq);
+            }
+        }
+    }
+    return static_cast<double>(ticks() - start) * ns_per_tick() / kRounds / kRecords;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,6 +120,8 @@ int main(int argc, char** argv) {
     const journal::EntryCodec codec{JournalId{{1}}};
     std::vector<std::uint64_t> entry(journal::kEntryMax / 8);
     const route::JsonLines json{JournalId{{1}}};
+    const route::CloudEvents cloud_events(JournalId{{1}}, "host");
+    route::BinaryStream binary(Cursor{JournalId{{1}}, 0}, true);
     std::string line;
 
     struct Measure {
@@ -126,6 +159,24 @@ int main(int argc, char** argv) {
                  keep(line.size());
              });
          }},
+        {{.what = "the same, as a CloudEvent"},
+         [&] {
+             return ns_each(records, [&](const vx_record& record) {
+                 line.clear();
+                 cloud_events.append(view_of(record, translator), line);
+                 keep(line.size());
+             });
+         }},
+        {{.what = "the same, as an entry of a binary stream"},
+         [&] {
+             return ns_each(records, [&](const vx_record& record) {
+                 line.clear();
+                 binary.append(view_of(record, translator), line);
+                 keep(line.size());
+             });
+         }},
+        {{.what = "an entry of a binary stream, read back"},
+         [&] { return ns_to_decode(records, translator); }},
     };
     for (unsigned run = 0; run <= arguments.runs; ++run) {
         const double hash = ns_each(

@@ -17,7 +17,8 @@ build_module() {
 
 is_installed() {
     local file
-    for file in sbin/vexfsd bin/vexctl include/vexfs/reader.hpp include/vexfs/abi/event.h; do
+    for file in sbin/vexfsd bin/vexctl include/vexfs/reader.hpp include/vexfs/vexfs.h \
+        include/vexfs/abi/event.h; do
         [[ -s $WORK/root/usr/local/$file ]] || { echo "$file is missing" && return 1; }
     done
 }
@@ -34,6 +35,24 @@ USER
     flags=$(pkg-config --define-variable=prefix="$prefix" --cflags --libs vexfs) || return 1
     # shellcheck disable=SC2086  # a list of flags
     g++ -std=c++20 -o "$WORK/user" "$WORK/user.cpp" $flags && "$WORK/user"
+}
+
+use_library_from_c() {
+    local prefix=$WORK/root/usr/local flags
+    cat >"$WORK/user.c" <<'USER'
+#include <errno.h>
+#include <vexfs/vexfs.h>
+int main(void)
+{
+	vexfs_reader *reader;
+	return vexfs_reader_open("/nowhere/at/all", &reader) == -ENOENT ? 0 : 1;
+}
+USER
+    PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name vexfs.pc)")
+    export PKG_CONFIG_PATH
+    flags=$(pkg-config --define-variable=prefix="$prefix" --cflags --libs vexfs) || return 1
+    # shellcheck disable=SC2086  # a list of flags
+    gcc -std=c11 -Wall -Wextra -Werror -o "$WORK/user_c" "$WORK/user.c" $flags && "$WORK/user_c"
 }
 
 version_of() { modinfo -F version "$WORK/source/vexfs.ko"; }
@@ -56,4 +75,5 @@ check "scripts/kmod --install puts the module where modprobe finds it" is_found_
 check "cmake --install" env DESTDIR="$WORK/root" cmake --install "$BUILD" --prefix /usr/local
 check "it installs programs, library and headers" is_installed
 check "a program can use the installed library" use_library
+check "a program in C can use the installed library" use_library_from_c
 exit "$FAILED"

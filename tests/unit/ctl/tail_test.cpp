@@ -4,10 +4,12 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "support/vexctl.hpp"
+#include "vexfs/stream.hpp"
 
 #ifdef VEXFS_VEXCTL
 
@@ -102,9 +104,83 @@ TEST_CASE("vexctl tail: shows a loss whatever the filter says") {
     journal.happens(VX_OP_FILE_CREATE, "/w/a");
     Vexctl tail(journal.args({"--json", "--filter", "op=Mount"}));
     CHECK(tail.line() == R"({"gap":{"from":1,"to":4,"count":4,"reason":"ring_full",)"
-                         R"("scope":"class D"}})");
+                         R"("scope":"class D","cursor":"vx1:)" +
+                             journal.store->id().text() + R"(:4"}})");
     CHECK(tail.rest().empty());
     CHECK(tail.status() == 0);
+}
+
+TEST_CASE("vexctl tail: --format json is --json, and cloudevents has it as data") {
+    WrittenJournal journal;
+    journal.happens(VX_OP_FILE_CREATE, "/w/a");
+    REQUIRE(journal.store->append(Gap{2, 4, 0, 0, GapReason::ring_full, "class D"}).ok());
+    journal.happens(VX_OP_FILE_DELETE, "/w/a");
+    Vexctl json_flag(journal.args({"--json"}));
+    const std::string lines = json_flag.rest();
+    Vexctl json_form(journal.args({"--format", "json"}));
+    CHECK(json_form.rest() == lines);
+    CHECK(json_form.status() == 0);
+    Vexctl both(journal.args({"--format", "json", "--json"}));
+    CHECK(both.rest() == lines);
+
+    Vexctl events(journal.args({"--format", "cloudevents"}));
+    std::string data;
+    std::string types;
+    for (std::string line = events.line(); !line.empty(); line = events.line()) {
+        const json event = json::parse(line);
+        CHECK(event["specversion"] == "1.0");
+        types += event["type"].get<std::string>() + " ";
+        data += line.substr(line.find("\"data\":") + 7, line.size() - line.find("\"data\":") - 8);
+        data += "\n";
+    }
+    CHECK(types == "org.vexfs.FileCreate org.vexfs.gap org.vexfs.FileDelete ");
+    CHECK(data == lines);
+    CHECK(events.status() == 0);
+}
+
+TEST_CASE("vexctl tail: a binary stream is read back by libvexfs, with its end and its position") {
+    WrittenJournal journal;
+    journal.happens(VX_OP_FILE_CREATE, "/w/a");
+    REQUIRE(journal.store->append(Gap{2, 4, 0, 0, GapReason::ring_full, "class D"}).ok());
+    journal.happens(VX_OP_FILE_DELETE, "/w/b");
+    const bool filtered = GENERATE(false, true);
+    std::vector<std::string> args = {"--format", "binary"};
+    if (filtered) {
+        args.insert(args.end(), {"--filter", "op=FileCreate"});
+    }
+    Vexctl program(journal.args(args));
+    const std::string bytes = program.rest();
+    CHECK(program.status() == 0);
+    StreamDecoder decoder;
+    decoder.feed(std::as_bytes(std::span(bytes)));
+    REQUIRE(*decoder.next() == StreamDecoder::Item::event);
+    CHECK(decoder.event().path == "/w/a");
+    REQUIRE(*decoder.next() == StreamDecoder::Item::gap);
+    CHECK(decoder.gap().to == 4);
+    if (!filtered) {
+        REQUIRE(*decoder.next() == StreamDecoder::Item::event);
+        CHECK(decoder.event().path == "/w/b");
+    }
+    CHECK(*decoder.next() == StreamDecoder::Item::end);
+    CHECK(decoder.finish().ok());
+    CHECK(decoder.filtered() == filtered);
+    CHECK(decoder.cursor() == Cursor{journal.store->id(), 5});
+}
+
+TEST_CASE("vexctl tail: forms that there are not, or not together") {
+    WrittenJournal journal;
+    journal.happens(VX_OP_FILE_CREATE, "/w/a");
+    const auto refused = [&](std::vector<std::string> more, std::string_view why) {
+        Vexctl program(journal.args(std::move(more)));
+        const std::string said = program.errors() + program.rest();
+        INFO(said);
+        CHECK(said.find(why) != std::string::npos);
+        CHECK(program.status() == 2);
+    };
+    refused({"--format", "xml"}, "there are text, json, cloudevents and binary");
+    refused({"--format", "binary", "--json"}, "give one of them");
+    refused({"--format", "text", "--json"}, "give one of them");
+    refused({"--filter", "path=~("}, "missing )");
 }
 
 TEST_CASE("vexctl tail: says what is wrong, with the right status") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worked example of docs/journal_format.md: the documented bytes are the ones that are written.
+// The worked examples of docs/journal_format.md and docs/stream_format.md: the documented bytes are
+// the ones that are written.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -7,6 +8,7 @@
 #include <sstream>
 
 #include "journal/format.hpp"
+#include "route/binary.hpp"
 #include "support/catch.hpp"
 #include "support/records.hpp"
 #include "translate/translate.hpp"
@@ -30,6 +32,14 @@ std::string hex_dump(std::span<const std::byte> bytes, std::size_t start) {
     return out + "\n";
 }
 
+std::string document(const std::string& name) {
+    std::ifstream file(VEXFS_SOURCE_DIR "/docs/" + name);
+    REQUIRE(file);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
 test::Record example_record() {
     test::Record record(VX_OP_FILE_CREATE);
     record.names("notes.txt");
@@ -50,15 +60,11 @@ test::Record example_record() {
 }  // namespace
 
 TEST_CASE("format: the worked example in docs/journal_format.md is what is written") {
-    std::ifstream file(VEXFS_SOURCE_DIR "/docs/journal_format.md");
-    REQUIRE(file);
-    std::stringstream text;
-    text << file.rdbuf();
-
+    const std::string text = document("journal_format.md");
     const auto header = journal::make_segment_header(kId, {}, 1, 1'700'000'000'000'000'000);
     const std::string first = hex_dump(std::as_bytes(std::span(&header, 1)), 0);
     INFO(first);
-    CHECK(text.str().find(first) != std::string::npos);
+    CHECK(text.find(first) != std::string::npos);
 
     const test::Record record = example_record();
     EventView event = record.view(1, "/w/notes.txt");
@@ -68,5 +74,28 @@ TEST_CASE("format: the worked example in docs/journal_format.md is what is writt
     journal::EntryCodec(kId).encode(event, reinterpret_cast<std::byte*>(words.data()));
     const std::string second = hex_dump(std::as_bytes(std::span(words)), sizeof(header));
     INFO(second);
-    CHECK(text.str().find(second) != std::string::npos);
+    CHECK(text.find(second) != std::string::npos);
+}
+
+TEST_CASE("format: the worked example in docs/stream_format.md is what is written") {
+    const std::string text = document("stream_format.md");
+    const test::Record record = example_record();
+    EventView event = record.view(1, "/w/notes.txt");
+    event.hash = translate::context_hash(record.record());
+    event.ops = translate::operations(record.event());
+    route::BinaryStream stream(Cursor{kId, 0}, false);
+    std::string bytes;
+    stream.begin(bytes);
+    stream.append(event, bytes);
+    stream.end(1, bytes);
+    const auto all = std::as_bytes(std::span(bytes));
+    REQUIRE(all.size() == 64 + 272 + 96);
+    const std::string head = hex_dump(all.first(64), 0);
+    const std::string end = hex_dump(all.subspan(336), 336);
+    INFO(head << end);
+    CHECK(text.find(head) != std::string::npos);
+    CHECK(text.find(end) != std::string::npos);
+    // The entry is the journal's.
+    const std::string entry = hex_dump(all.subspan(64, 272), 128);
+    CHECK(document("journal_format.md").find(entry) != std::string::npos);
 }

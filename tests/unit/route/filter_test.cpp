@@ -38,6 +38,8 @@ TEST_CASE("filter: fields are compared with what the event has") {
     record->error = -EACCES;
     record->duration_ns = 5000;
     record->fsid = 0xabc;
+    record->ino = 12;
+    record->gen = 3;
     std::memcpy(record->comm, "git", 3);
     EventView event = record.view(5, "/w/dir/b.txt");
     event.old_path = "/w/a.txt";
@@ -85,14 +87,34 @@ TEST_CASE("filter: fields are compared with what the event has") {
                             "!(pid=1 || pid=2) && comm=git",
                             "((pid = 100))",
                             "pid=1 or pid=100 and uid=1000",
-                            "comm=\"git\""}) {
+                            "comm=\"git\"",
+                            "path=~b.txt",
+                            "path=~^/w/a",
+                            "path=~\\.txt$",
+                            "path!=~\\.c$",
+                            "path=~\"/(dir|other)/b\"",
+                            "name=~^B,^b",
+                            "comm=~\"(?i)GIT\"",
+                            "comm =~ g.t",
+                            "object=abc:12:3",
+                            "object=abc:12:3,abc:1:1",
+                            "object!=abc:12:4",
+                            "object!=abd:12:3"}) {
         INFO(yes);
         CHECK(matches(yes, event));
     }
-    for (const char* no : {"op=FileCreate", "op!=FileRename", "pid!=100,1", "uid>1000", "size>10M",
-                           "comm=gi", "path~/v/*", "path!~/w/**", "flag=exec", "boundary=fuse",
-                           "error=0", "pid=100 and uid=1", "not pid=100", "not not pid=1",
-                           "(pid=1 or pid=2) and uid=1000", "uop=VectorEmbed", "name~*.c"}) {
+    for (const char* no : {"op=FileCreate",     "op!=FileRename",
+                           "pid!=100,1",        "uid>1000",
+                           "size>10M",          "comm=gi",
+                           "path~/v/*",         "path!~/w/**",
+                           "path=~^w",          "path!=~txt",
+                           "comm=~^it",         "object=abc:12:4",
+                           "object!=abc:12:3",  "object=0:12:3",
+                           "name=~a.txt",       "flag=exec",
+                           "boundary=fuse",     "error=0",
+                           "pid=100 and uid=1", "not pid=100",
+                           "not not pid=1",     "(pid=1 or pid=2) and uid=1000",
+                           "uop=VectorEmbed",   "name~*.c"}) {
         INFO(no);
         CHECK_FALSE(matches(no, event));
     }
@@ -106,6 +128,49 @@ TEST_CASE("filter: an operation that a program pushed is found by its own name o
     CHECK(matches("op=VectorSearch", event));
     CHECK_FALSE(matches("op=FileRead", event));
     CHECK(matches("uop=VectorSearch", event));
+}
+
+TEST_CASE("filter: an object is found as what is moved, and as what a rename took the name of") {
+    Record record(VX_OP_FILE_RENAME, VX_F_REPLACED);
+    record->fsid = 7;
+    record->ino = 12;
+    record->gen = 3;
+    record.rename().target_ino = 99;
+    record.rename().target_gen = 4;
+    CHECK(matches("object=7:12:3", record.view()));
+    CHECK(matches("object=7:99:4", record.view()));
+    CHECK_FALSE(matches("object=7:99:3", record.view()));
+    record->flags = 0;
+    CHECK_FALSE(matches("object=7:99:4", record.view()));
+}
+
+TEST_CASE("filter: a regular expression sees every byte of a name") {
+    const Record record(VX_OP_FILE_CREATE);
+    CHECK(matches("path=~a.b$", record.view(1, "/w/a\nb")));
+    CHECK(matches("path=~caf\u00e9", record.view(1, "/w/caf\u00e9")));
+    CHECK(matches("path=~caf.$", record.view(1, "/w/caf\u00e9")));
+    CHECK(matches("path=~caf\\C$", record.view(1, "/w/caf\xe9")));
+    CHECK(matches("path=~caf", record.view(1, "/w/caf\xe9")));
+    CHECK_FALSE(matches("path=~x", record.view(1, "")));
+}
+
+TEST_CASE("filter: a regular expression takes bounded time and memory, whatever it is") {
+    const Record record(VX_OP_FILE_CREATE);
+    const std::string path = "/" + std::string(60'000, 'a');
+    CHECK_FALSE(matches("path=~\"(a*)*(a|aa)+b\"", record.view(1, path)));
+    // More states than the memory that it has.
+    CHECK_FALSE(matches("path=~\"(a|b)*a(a|b){9}c\"", record.view(1, path)));
+    CHECK(error_of("path=~\"((a{100}){100}){100}\"").find("wrong") != std::string::npos);
+    CHECK(error_of("path=~\"(x{900}y{900}){90}\"").find("wrong") != std::string::npos);
+    CHECK(error_of("path=~" + std::string(1025, 'x')).find("longer than 1024") !=
+          std::string::npos);
+    CHECK(matches("path!=~" + std::string(1024, 'x'), record.view()));
+    std::string many = "path=~a";
+    for (int i = 0; i < 31; ++i) {
+        many += ",a";
+    }
+    CHECK_FALSE(matches(many, record.view(1, "/x")));
+    CHECK(error_of(many + ",a").find("more than 32") != std::string::npos);
 }
 
 TEST_CASE("filter: values in quotes may hold anything") {
@@ -138,6 +203,19 @@ TEST_CASE("filter: errors name what is wrong and point at the column") {
     points_at("(pid=1", 7, "expected \")\"");
     points_at("pid=1)", 6, "expected \"and\"");
     points_at("op~File*", 3, "~ is for path");
+    points_at("op=~File", 3, "=~ is for path");
+    points_at("path=~[a", 7, "missing ]");
+    points_at("path=~a,*b", 9, "no argument for repetition");
+    points_at("path=~(a|b)", 7, "in double quotes");
+    points_at("path!=~\"(x)\\1\"", 8, "wrong");
+    points_at("path=~\xff", 7, "UTF-8");
+    points_at("object=12", 8, "FSID:INO:GEN");
+    points_at("object=1:2:3:4", 8, "FSID:INO:GEN");
+    points_at("object=1:2:", 8, "FSID:INO:GEN");
+    points_at("object=1:2:4294967296", 8, "FSID:INO:GEN");
+    points_at("object=1:x2:4", 8, "FSID:INO:GEN");
+    points_at("object<1:2:3", 7, "no order");
+    points_at("object~1", 7, "~ is for path");
     points_at("comm<x", 5, "no order");
     points_at("pid<1,2", 1, "one value");
     points_at("comm=\"x", 6, "not closed");
@@ -169,9 +247,10 @@ TEST_CASE("filter: whatever is typed, the parser ends and does not fail otherwis
     const std::uint64_t seed = test::seed();
     INFO("VEXFS_SEED=" << seed);
     test::RandomRecords random(seed);
-    const std::string_view words[] = {
-        "op", "pid", "path", "=", "!=", "~",  "<", "(",  ")",        "and",  "or", "not", "1",
-        ",",  "\"",  "!",    " ", "[a", "**", "K", "\\", "FileOpen", "\xff", "&&", "||"};
+    const std::string_view words[] = {"op", "pid", "path", "=",      "!=", "~",        "<",    "(",
+                                      ")",  "and", "or",   "not",    "1",  ",",        "\"",   "!",
+                                      " ",  "[a",  "**",   "K",      "\\", "FileOpen", "\xff", "&&",
+                                      "||", "=~",  "!=~",  "object", ":",  "(?i)",     "{9}",  "$"};
     for (int i = 0; i < 20'000; ++i) {
         std::string text;
         for (unsigned n = random.below(12); n > 0; --n) {

@@ -40,17 +40,17 @@ json rendered(const Record& record, std::string_view path = "/w/name") {
     return parse(line_of(event));
 }
 
-json schema() {
+json schema(const char* kind = "event") {
     std::ifstream file(VEXFS_SOURCE_DIR "/docs/event.schema.json");
     REQUIRE(file);
-    return json::parse(file);
+    return json::parse(file)["$defs"][kind];
 }
 
 bool has_type(const json& value, const std::string& type) {
     return (type == "null" && value.is_null()) || (type == "string" && value.is_string()) ||
            (type == "integer" && value.is_number_integer()) ||
-           (type == "boolean" && value.is_boolean()) ||
-           (type == "array" && value.is_array()) || (type == "object" && value.is_object());
+           (type == "boolean" && value.is_boolean()) || (type == "array" && value.is_array()) ||
+           (type == "object" && value.is_object());
 }
 
 // The part of JSON Schema that docs/event.schema.json uses. Empty: it is valid.
@@ -154,11 +154,12 @@ TEST_CASE("json: an event has every field of the contract, with its value") {
     // The contract's order.
     const std::string line = line_of(event);
     std::size_t at = 0;
-    for (const char* key : {"seq",    "cursor",        "time",  "mono_ns",  "boundary", "op",
-                            "id",     "userspace_ops", "path",  "old_path", "fsid",     "ino",
-                            "gen",    "parent_ino",    "name",  "nlink",    "mode",     "size",
-                            "offset", "length",        "uid",   "gid",      "pid",      "tid",
-                            "comm",   "error",         "duration_ns", "flags", "cause", "chain"}) {
+    for (const char* key :
+         {"seq",    "cursor",        "time",        "mono_ns",  "boundary", "op",
+          "id",     "userspace_ops", "path",        "old_path", "fsid",     "ino",
+          "gen",    "parent_ino",    "name",        "nlink",    "mode",     "size",
+          "offset", "length",        "uid",         "gid",      "pid",      "tid",
+          "comm",   "error",         "duration_ns", "flags",    "cause",    "chain"}) {
         const std::size_t found = line.find("\"" + std::string(key) + "\":", at);
         INFO(key);
         REQUIRE(found != std::string::npos);
@@ -236,40 +237,43 @@ TEST_CASE("json: base64 is the standard's, at every remainder") {
 
 TEST_CASE("json: a loss is a line of its own") {
     std::string line;
-    route::JsonLines::append(Gap{5, 9, 0, 0, GapReason::ring_full, "class M, cpu 1"}, line);
+    route::JsonLines(kId).append(Gap{5, 9, 0, 0, GapReason::ring_full, "class M, cpu 1"}, line);
     CHECK(line ==
           "{\"gap\":{\"from\":5,\"to\":9,\"count\":5,\"reason\":\"ring_full\","
-          "\"scope\":\"class M, cpu 1\"}}\n");
+          "\"scope\":\"class M, cpu 1\","
+          "\"cursor\":\"vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:9\"}}\n");
     CHECK(violation(schema(), parse(line), "gap").find("has no seq") != std::string::npos);
-    CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
+    CHECK(violation(schema("loss"), parse(line), "gap").empty());
 }
 
 TEST_CASE("json: an account says what is lost, when and where") {
-    Gap gap{10, 9, 0, 200, GapReason::ring_full, "class M, producer 1"};
+    Gap gap{10, 9, 1'700'000'000'123'456'789ULL, 200, GapReason::ring_full, "class M, producer 1"};
     gap.account = true;
     gap.last_ns = 300;
     gap.ops = {{VX_OP_DIR_CREATE, 0, 3}, {VX_OP_USER, 0, 2}};
     gap.dirty = {{0x1122334455667788, 12, 1, "/w/new"}, {7, 2, 0, {}}, {7, 3, 0, "/\xff"}};
     std::string line;
-    route::JsonLines::append(gap, line);
+    route::JsonLines(kId).append(gap, line);
     CHECK(line ==
           "{\"gap\":{\"from\":10,\"to\":9,\"count\":0,\"reason\":\"ring_full\","
-          "\"scope\":\"class M, producer 1\",\"mono_ns\":200,\"last_mono_ns\":300,"
+          "\"scope\":\"class M, producer 1\","
+          "\"cursor\":\"vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:9\","
+          "\"time\":\"2023-11-14T22:13:20.123456789Z\",\"mono_ns\":200,\"last_mono_ns\":300,"
           "\"ops\":{\"DirCreate\":3,\"User\":2},\"dirty\":["
           "{\"fsid\":\"1122334455667788\",\"ino\":12,\"gen\":1,\"path\":\"/w/new\"},"
           "{\"fsid\":\"0000000000000007\",\"ino\":2,\"gen\":0,\"path\":null},"
           "{\"fsid\":\"0000000000000007\",\"ino\":3,\"gen\":0,\"path\":\"/\xef\xbf\xbd\","
           "\"path_b64\":\"L/8=\"}],\"dirty_overflow\":false}}\n");
-    CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
+    CHECK(violation(schema("loss"), parse(line), "gap").empty());
     gap.dirty.clear();
     gap.dirty_overflow = true;
     for (std::uint16_t op = 0; op < VX_OP_SLOTS; ++op) {
         gap.ops.push_back({op, 0, 1});
     }
     line.clear();
-    route::JsonLines::append(gap, line);
+    route::JsonLines(kId).append(gap, line);
     CHECK(line.find("\"dirty\":[],\"dirty_overflow\":true") != std::string::npos);
-    CHECK(violation(schema()["$defs"]["loss"], parse(line), "gap").empty());
+    CHECK(violation(schema("loss"), parse(line), "gap").empty());
 }
 
 TEST_CASE("json: every event that can be rendered is what docs/event.schema.json says") {

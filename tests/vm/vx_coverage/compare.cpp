@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "route/json.hpp"
+#include "vexfs/flags.hpp"
 
 namespace vexfs::vm {
 
@@ -16,7 +16,7 @@ std::vector<std::string> flag_names(std::uint32_t flags) {
     std::vector<std::string> names;
     for (unsigned bit = 0; bit < 32; ++bit) {
         if ((flags >> bit & 1U) != 0) {
-            names.emplace_back(route::flag_name(bit));
+            names.emplace_back(flag_name(bit));
         }
     }
     return names;
