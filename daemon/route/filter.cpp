@@ -138,7 +138,7 @@ bool Filter::test(const Node& node, const EventView& event) {
                 any = has_uop(event, value.number);
                 break;
             case Field::flag:
-                any = (event.event().flags >> value.number & 1U) != 0;
+                any = (event.flags() >> value.number & 1U) != 0;
                 break;
             default:
                 any = number_of(node.field, event) == value.number;

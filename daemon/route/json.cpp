@@ -260,7 +260,7 @@ void JsonLines::append(const EventView& event, std::string& out) const {
     field("offset", e.offset, out);
     field("length", e.length, out);
     append_actor(event, out);
-    append_flags(e.flags, out);
+    append_flags(event.flags(), out);
     if (const vx_rename* rename = event.rename(); rename != nullptr) {
         append_rename(*rename, e.flags, out);
     }
@@ -397,7 +397,8 @@ std::string_view flag_name(unsigned bit) {
          "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",     "remount",
          "move",      "special",   "resync",   "no_name",  "open_trunc"});
     static_assert((1U << kNames.size()) - 1 == VX_F_ALL, "a flag of the ABI has no name here");
-    return bit < kNames.size() ? kNames[bit] : std::string_view();
+    static_assert(kFlagDuplicate == 1U << 31U);
+    return bit < kNames.size() ? kNames[bit] : bit == 31 ? "duplicate" : std::string_view();
 }
 
 }  // namespace vexfs::route

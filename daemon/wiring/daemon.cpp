@@ -335,7 +335,7 @@ Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mou
     injector_ = std::make_unique<fuse::Injector>(*mount_, *watchers_, dev);
     const bool injects = (channel_->features() & VX_FEATURE_INJECT) != 0;
     pipeline_->subscribe([this, injects](const EventView& view) {
-        if (invalidator_->on_event(view) && injects) {
+        if (invalidator_->on_event(view) && injects && !view.duplicate) {
             injector_->add(view);
         }
     });

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "correlate/correlator.hpp"
+
+#include <bit>
+#include <random>
+
+#include "correlate/content.hpp"
+#include "translate/translate.hpp"
+
+namespace vexfs::correlate {
+
+namespace {
+
+std::uint64_t draw_seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32U | device();
+}
+
+}  // namespace
+
+Correlator::Correlator(const Config& config)
+    : config_(config),
+      seed_(config.seed ? *config.seed : draw_seed()),
+      sessions_(config.session_sets, seed_),
+      recent_(kAnswerable) {}
+
+void Correlator::expect(Boundary boundary) {
+    boundaries_ |= 1U << static_cast<unsigned>(boundary);
+    if (std::popcount(boundaries_) < 2) {
+        return;
+    }
+    if (echoes_ == nullptr) {
+        echoes_ = std::make_unique<EchoTable>(config_.echo_entries, config_.echo_window_ns);
+    }
+    for (unsigned b = 0; b < kBoundaries; b++) {
+        if ((boundaries_ >> b & 1U) != 0) {
+            echoes_->expect(static_cast<Boundary>(b));
+        }
+    }
+}
+
+void Correlator::on_event(EventView& view) {
+    if (view.pushed()) {
+        answer(view);
+    } else {
+        Session* opened = sessions_.on_event(view);
+        if (echoes_ != nullptr && comparable(view.event())) {
+            find_echo(view, opened);
+        }
+    }
+    counters_.caused += view.cause != 0 ? 1 : 0;
+    recent_[view.seq % kAnswerable] = {view.seq, view.hash, view.chain};
+}
+
+// A session that begins with a duplicate belongs to the chain of the first.
+void Correlator::find_echo(EventView& view, Session* opened) {
+    const vx_event& e = view.event();
+    const std::optional<EchoTable::Origin> first =
+        echoes_->match({.content = content_hash(e, seed_),
+                        .mono_ns = e.rec.mono_ns,
+                        .range = range_print(e),
+                        .boundary = view.boundary,
+                        .seq = view.seq,
+                        .chain = view.chain});
+    if (!first) {
+        return;
+    }
+    view.duplicate = true;
+    view.cause = first->seq;
+    view.chain = first->chain != 0 ? first->chain : first->seq;
+    counters_.duplicates++;
+    if (opened != nullptr) {
+        opened->chain = view.chain;
+    }
+}
+
+// Who answers an event gives its number along. That anybody can; so the record has to be the one
+// that the event had, byte for byte.
+void Correlator::answer(EventView& view) {
+    const std::uint64_t seq = view.user().user_data;
+    const Recent& event = recent_[seq % kAnswerable];
+    if (seq == 0 || event.seq != seq ||
+        event.hash != translate::context_hash(view.event().rec)) {
+        return;
+    }
+    view.cause = seq;
+    view.chain = event.chain != 0 ? event.chain : seq;
+    counters_.answers++;
+}
+
+void Correlator::on_gap(const Gap& gap) {
+    for (const LostOp& lost : gap.ops) {
+        if (lost.op == VX_OP_FILE_OPEN) {
+            sessions_.on_lost_opens();
+        }
+    }
+}
+
+Counters Correlator::counters() const {
+    Counters all = counters_;
+    all.echoes_evicted = echoes_ != nullptr ? echoes_->evicted() : 0;
+    all.sessions = sessions_.counters();
+    return all;
+}
+
+}  // namespace vexfs::correlate
