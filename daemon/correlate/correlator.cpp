@@ -22,7 +22,7 @@ Correlator::Correlator(const Config& config)
     : config_(config),
       seed_(config.seed ? *config.seed : draw_seed()),
       sessions_(config.session_sets, seed_),
-      recent_(kAnswerable) {}
+      recent_(config.answers ? kAnswerable : 0) {}
 
 void Correlator::expect(Boundary boundary) {
     boundaries_ |= 1U << static_cast<unsigned>(boundary);
@@ -39,24 +39,45 @@ void Correlator::expect(Boundary boundary) {
     }
 }
 
+void Correlator::prepare(const vx_record& record, Boundary boundary) {
+    prepared_.session = prepared_.comparable = false;
+    if (record.type != VX_REC_EVENT) {
+        return;
+    }
+    const auto& event = reinterpret_cast<const vx_event&>(record);
+    prepared_.session = sessions_.concerned(record.op);
+    if (prepared_.session) {
+        prepared_.key = sessions_.key_of(event, boundary);
+        sessions_.prepare(prepared_.key);
+    }
+    // Not what one source tells apart as of two boundaries: it does not report it twice.
+    const bool reports = (boundaries_ >> static_cast<unsigned>(boundary) & 1U) != 0;
+    prepared_.comparable = echoes_ != nullptr && reports && comparable(event);
+    if (prepared_.comparable) {
+        prepared_.content = content_hash(event, seed_);
+        echoes_->prepare(prepared_.content);
+    }
+}
+
 void Correlator::on_event(EventView& view) {
     if (view.pushed()) {
         answer(view);
-    } else {
-        Session* opened = sessions_.on_event(view);
-        if (echoes_ != nullptr && comparable(view.event())) {
-            find_echo(view, opened);
-        }
+    }
+    Session* opened = prepared_.session ? sessions_.on_event(view, prepared_.key) : nullptr;
+    if (prepared_.comparable) {
+        find_echo(view, opened);
     }
     counters_.caused += view.cause != 0 ? 1 : 0;
-    recent_[view.seq % kAnswerable] = {view.seq, view.hash, view.chain};
+    if (!recent_.empty()) {
+        recent_[view.seq % kAnswerable] = {view.seq, view.hash, view.chain};
+    }
 }
 
 // A session that begins with a duplicate belongs to the chain of the first.
 void Correlator::find_echo(EventView& view, Session* opened) {
     const vx_event& e = view.event();
     const std::optional<EchoTable::Origin> first =
-        echoes_->match({.content = content_hash(e, seed_),
+        echoes_->match({.content = prepared_.content,
                         .mono_ns = e.rec.mono_ns,
                         .range = range_print(e),
                         .boundary = view.boundary,
@@ -78,6 +99,9 @@ void Correlator::find_echo(EventView& view, Session* opened) {
 // that the event had, byte for byte.
 void Correlator::answer(EventView& view) {
     const std::uint64_t seq = view.user().user_data;
+    if (recent_.empty()) {
+        return;
+    }
     const Recent& event = recent_[seq % kAnswerable];
     if (seq == 0 || event.seq != seq ||
         event.hash != translate::context_hash(view.event().rec)) {

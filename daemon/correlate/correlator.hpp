@@ -26,7 +26,7 @@ namespace vexfs::correlate {
 
 // Between two sightings of one request: it is under way for that long at most.
 inline constexpr std::uint64_t kEchoWindowNs = 250'000'000;
-// 12 MiB, and only where two boundaries report. Inside the window that is 524,000 events a second.
+// 13 MiB, and only where two boundaries report. Inside the window that is 524,000 events a second.
 inline constexpr std::size_t kEchoEntries = std::size_t{1} << 17U;
 // Events that can be answered: 1.5 MiB.
 inline constexpr std::size_t kAnswerable = std::size_t{1} << 16U;
@@ -45,6 +45,8 @@ class Correlator {
         std::uint64_t echo_window_ns = kEchoWindowNs;
         std::size_t echo_entries = kEchoEntries;
         std::size_t session_sets = Sessions::kSets;
+        // Operations that programs pushed come too, and their events are looked for.
+        bool answers = true;
         // Makes the places in the tables unpredictable. Nothing: drawn at random.
         std::optional<std::uint64_t> seed{};
     };
@@ -55,14 +57,23 @@ class Correlator {
     // on, echoes are looked for. To be called before the first event.
     void expect(Boundary boundary);
 
+    // The next event will have this record and boundary: what it needs is fetched while other
+    // things are done with it.
+    void prepare(const vx_record& record, Boundary boundary);
     // Sets cause, chain and duplicate. Everything else of the view is set: seq, record, hash,
-    // boundary. Events come in the order of their numbers, each once.
+    // boundary. Events come in the order of their numbers, each once, each prepared.
     void on_event(EventView& view);
     void on_gap(const Gap& gap);
 
     [[nodiscard]] Counters counters() const;
 
   private:
+    struct Prepared {
+        Sessions::Key key{};
+        std::uint64_t content = 0;
+        bool session = false;
+        bool comparable = false;
+    };
     struct Recent {
         std::uint64_t seq = 0;
         std::uint64_t hash = 0;
@@ -76,8 +87,9 @@ class Correlator {
     const std::uint64_t seed_;
     Sessions sessions_;
     std::unique_ptr<EchoTable> echoes_;  // none as long as one boundary reports
-    std::vector<Recent> recent_;         // by number
+    std::vector<Recent> recent_;         // by number; empty: no answers come
     unsigned boundaries_ = 0;
+    Prepared prepared_;
     Counters counters_;
 };
 

@@ -7,18 +7,16 @@
 
 namespace vexfs::correlate {
 
-const std::size_t EchoTable::kBytes = sizeof(Entry) + sizeof(Group) + sizeof(std::uint32_t);
-
-// At most twice as many buckets as entries.
+// The index is at most half full.
 EchoTable::EchoTable(std::size_t entries, std::uint64_t window_ns)
     : window_ns_(window_ns),
       entries_(entries),
       groups_(entries),
-      buckets_(std::max<std::size_t>(2, std::bit_ceil(entries)), kNone),
-      shift_(64U - static_cast<unsigned>(std::countr_zero(buckets_.size()))) {
+      slots_(std::bit_ceil(entries) * 2),
+      mask_(static_cast<std::uint32_t>(slots_.size() - 1)) {
     assert(entries > 0 && entries <= (std::size_t{1} << 30U));
     for (std::uint32_t i = 0; i < groups_.size(); i++) {
-        groups_[i].next = i + 1 < groups_.size() ? i + 1 : kNone;
+        groups_[i].head = i + 1 < groups_.size() ? i + 1 : kNone;
     }
 }
 
@@ -26,18 +24,28 @@ std::optional<EchoTable::Origin> EchoTable::match(const Sighting& s) {
     newest_ns_ = std::max(newest_ns_, s.mono_ns);
     Group* group = find(s.content);
     if (group != nullptr) {
-        if (const std::optional<Origin> origin = look(*group, s)) {
+        const std::optional<Origin> origin = look(*group, s);
+        const bool empty = let_go(*group);
+        if (empty) {
+            free_group(static_cast<std::uint32_t>(group - groups_.data()));
+            group = nullptr;
+        }
+        if (origin) {
             return origin;
         }
     }
     remember(group, s);
+    if (entries_[oldest_].group != kNone) {
+        prepare(groups_[entries_[oldest_].group].content);  // to be forgotten next
+    }
     return std::nullopt;
 }
 
 EchoTable::Group* EchoTable::find(std::uint64_t content) {
-    for (std::uint32_t i = bucket(content); i != kNone; i = groups_[i].next) {
-        if (groups_[i].content == content) {
-            return &groups_[i];
+    const std::uint32_t tag = tag_of(content);
+    for (std::uint32_t i = tag & mask_; slots_[i].group != kNone; i = (i + 1) & mask_) {
+        if (slots_[i].tag == tag && groups_[slots_[i].group].content == content) {
+            return &groups_[slots_[i].group];
         }
     }
     return nullptr;
@@ -75,73 +83,97 @@ void EchoTable::remember(Group* group, const Sighting& s) {
         forget(index);
         group = last ? nullptr : group;
     }
-    if (group == nullptr) {
-        group = &make_group(s.content);
-    }
+    const std::uint32_t number = group != nullptr
+                                     ? static_cast<std::uint32_t>(group - groups_.data())
+                                     : make_group(s.content);
+    Group& g = groups_[number];
     entries_[index] = {.mono_ns = s.mono_ns,
                        .seq = s.seq,
                        .chain = s.chain,
-                       .group = static_cast<std::uint32_t>(group - groups_.data()),
+                       .group = number,
                        .next = kNone,
                        .range = s.range,
                        .boundary = s.boundary};
-    if (group->head == kNone) {
-        group->head = index;
+    if (g.head == kNone) {
+        g.head = index;
     } else {
-        entries_[group->tail].next = index;
+        entries_[g.tail].next = index;
     }
-    group->tail = index;
-    for (std::uint32_t& place : group->place) {
+    g.tail = index;
+    for (std::uint32_t& place : g.place) {
         place = place == kNone ? index : place;
     }
 }
 
 // There is one: no more than entries, and the entry that it is for has none.
-EchoTable::Group& EchoTable::make_group(std::uint64_t content) {
+std::uint32_t EchoTable::make_group(std::uint64_t content) {
     const std::uint32_t index = free_;
     Group& group = groups_[index];
-    free_ = group.next;
+    free_ = group.head;
     group.content = content;
-    group.next = bucket(content);
-    bucket(content) = index;
     group.head = group.tail = kNone;
     std::fill(std::begin(group.place), std::end(group.place), kNone);
-    return group;
+    std::uint32_t i = tag_of(content) & mask_;
+    while (slots_[i].group != kNone) {
+        i = (i + 1) & mask_;
+    }
+    slots_[i] = {.tag = tag_of(content), .group = index};
+    return index;
 }
 
 // The oldest of all entries is the oldest of its content.
 void EchoTable::forget(std::uint32_t index) {
-    Entry& e = entries_[index];
-    Group& group = groups_[e.group];
+    const std::uint32_t number = entries_[index].group;
+    Group& group = groups_[number];
     assert(group.head == index);
-    if (newest_ns_ - e.mono_ns <= window_ns_ && awaited(group, index)) {
+    if (newest_ns_ - entries_[index].mono_ns <= window_ns_ && awaited(group, index)) {
         evicted_++;
     }
-    group.head = e.next;
     for (std::uint32_t& place : group.place) {
-        place = place == index ? e.next : place;
+        place = place == index ? entries_[index].next : place;
     }
+    group.head = entries_[index].next;
+    entries_[index].group = kNone;
     if (group.head == kNone) {
-        free_group(e.group);
+        free_group(number);
     }
-    e.group = kNone;
 }
 
-void EchoTable::free_group(std::uint32_t index) {
-    std::uint32_t* link = &bucket(groups_[index].content);
-    while (*link != index) {
-        link = &groups_[*link].next;
+// What all have passed. True: nothing is left.
+bool EchoTable::let_go(Group& group) {
+    while (group.head != kNone && !awaited(group, group.head)) {
+        const std::uint32_t index = group.head;
+        for (std::uint32_t& place : group.place) {
+            place = place == index ? entries_[index].next : place;
+        }
+        group.head = entries_[index].next;
+        entries_[index].group = kNone;
     }
-    *link = groups_[index].next;
-    groups_[index].next = free_;
+    return group.head == kNone;
+}
+
+// Takes it out of the index: what stands behind moves up, as far as it belongs before.
+void EchoTable::free_group(std::uint32_t index) {
+    std::uint32_t hole = tag_of(groups_[index].content) & mask_;
+    while (slots_[hole].group != index) {
+        hole = (hole + 1) & mask_;
+    }
+    for (std::uint32_t i = (hole + 1) & mask_; slots_[i].group != kNone; i = (i + 1) & mask_) {
+        if (((i - slots_[i].tag) & mask_) >= ((i - hole) & mask_)) {
+            slots_[hole] = slots_[i];
+            hole = i;
+        }
+    }
+    slots_[hole].group = kNone;
+    groups_[index].head = free_;
     free_ = index;
 }
 
-// Whether a boundary that echoes has not reported the head of a group.
+// Whether a boundary that reports has not passed the head of a group.
 bool EchoTable::awaited(const Group& group, std::uint32_t index) const {
-    for (unsigned b = 0; b < kBoundaries; b++) {
-        const bool other = b != static_cast<unsigned>(entries_[index].boundary);
-        if (other && (expected_ >> b & 1U) != 0 && group.place[b] == index) {
+    const unsigned others = expected_ & ~(1U << static_cast<unsigned>(entries_[index].boundary));
+    for (unsigned rest = others; rest != 0; rest &= rest - 1) {
+        if (group.place[std::countr_zero(rest)] == index) {
             return true;
         }
     }

@@ -6,14 +6,15 @@
 // a place in it: what lies before it this boundary has reported too, or is too late to. An event is
 // an echo of the first one behind its boundary's place that another boundary saw not more than the
 // window before or after it. So each is matched at most once by each boundary, and two equal events
-// of one boundary are never matched with each other.
+// of one boundary are never matched with each other. What all boundaries have passed is let go at
+// once: where they report the same, the tables that are in use are small.
 //
 // Relied upon: one boundary reports equal operations in the order of their times. The content names
 // the thread, and a thread does one thing after the other. How far one boundary's part of the
 // stream is behind another's does not matter, as long as what it echoes is still remembered.
 //
-// Nothing is allocated after it is made. An event costs a look into a table of 4 bytes an entry,
-// and a few writes.
+// Nothing is allocated after it is made. The index is a hash table with linear probing, whose slots
+// have a part of the hash: an event touches one place of it, and one more for what is forgotten.
 #pragma once
 
 #include <cstddef>
@@ -43,18 +44,23 @@ class EchoTable {
         std::uint64_t seq;
         std::uint64_t chain;  // 0: none
     };
-    // The event that reported the same before. Nothing: this is the first, and is remembered.
+    // Of a boundary that is expected. The event that reported the same before. Nothing: this is the first, and is remembered.
     std::optional<Origin> match(const Sighting& s);
 
-    // A boundary that reports; the others are not waited for (evicted()).
+    // A match() of this content comes: fetches the place where that begins.
+    void prepare(std::uint64_t content) const {
+        __builtin_prefetch(&slots_[tag_of(content) & mask_], 1);
+    }
+
+    // A boundary that reports. What others would have to say is not waited for. Before the first
+    // event.
     void expect(Boundary boundary) { expected_ |= 1U << static_cast<unsigned>(boundary); }
 
     // Forgotten inside the window, when a boundary might still have reported them.
     [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
-    [[nodiscard]] std::size_t capacity() const { return entries_.size(); }
-
-    // Bytes for each entry, all tables together.
-    static const std::size_t kBytes;
+    [[nodiscard]] std::size_t bytes() const {
+        return entries_.size() * (sizeof(Entry) + sizeof(Group)) + slots_.size() * sizeof(Slot);
+    }
 
   private:
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
@@ -71,28 +77,33 @@ class EchoTable {
     // Events of one content.
     struct Group {
         std::uint64_t content;
-        std::uint32_t next;  // in the bucket, or of the free ones
-        std::uint32_t head;
+        std::uint32_t head;  // of a free one: the next free one
         std::uint32_t tail;
         std::uint32_t place[kBoundaries];  // of each boundary: an entry; kNone: at the end
     };
 
-    [[nodiscard]] std::uint32_t& bucket(std::uint64_t content) {
-        return buckets_[content >> shift_];
+    struct Slot {
+        std::uint32_t tag;  // the upper half of the content; its lower bits are where it belongs
+        std::uint32_t group = kNone;
+    };
+
+    static std::uint32_t tag_of(std::uint64_t content) {
+        return static_cast<std::uint32_t>(content >> 32U);
     }
     [[nodiscard]] Group* find(std::uint64_t content);
     std::optional<Origin> look(Group& group, const Sighting& s);
     void remember(Group* group, const Sighting& s);
-    Group& make_group(std::uint64_t content);
+    std::uint32_t make_group(std::uint64_t content);
     void forget(std::uint32_t index);
+    bool let_go(Group& group);
     void free_group(std::uint32_t index);
     [[nodiscard]] bool awaited(const Group& group, std::uint32_t index) const;
 
     const std::uint64_t window_ns_;
     std::vector<Entry> entries_;
     std::vector<Group> groups_;
-    std::vector<std::uint32_t> buckets_;
-    unsigned shift_;
+    std::vector<Slot> slots_;
+    std::uint32_t mask_;
     unsigned expected_ = 0;
     std::uint32_t free_ = 0;
     std::uint32_t oldest_ = 0;  // the next entry to be used

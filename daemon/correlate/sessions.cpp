@@ -11,38 +11,24 @@ Sessions::Sessions(std::size_t sets, std::uint64_t seed)
     assert(std::has_single_bit(sets) && sets <= (std::size_t{1} << 24U));
 }
 
-Session* Sessions::on_event(EventView& view) {
-    switch (view.event().rec.op) {
-        case VX_OP_FILE_OPEN:
-            return on_open(view);
-        case VX_OP_FILE_CLOSE:
-            if (counters_.open != 0) {
-                on_close(view);
-            }
-            return nullptr;
-        case VX_OP_SYNC:
-            if ((view.event().flags & (VX_F_SYNC_FS | VX_F_SYNC_ALL)) != 0) {
-                return nullptr;  // of no file
-            }
-            [[fallthrough]];
-        case VX_OP_FILE_READ:
-        case VX_OP_FILE_WRITE:
-        case VX_OP_DIR_READ:
-            if (counters_.open != 0) {
-                on_use(view);
-            }
-            return nullptr;
-        default:
-            return nullptr;
+Session* Sessions::on_event(EventView& view, const Key& key) {
+    const vx_event& e = view.event();
+    if (e.rec.op == VX_OP_FILE_OPEN) {
+        return on_open(view, key);
     }
+    if (e.rec.op == VX_OP_FILE_CLOSE) {
+        on_close(view, key);
+    } else if (e.rec.op != VX_OP_SYNC || (e.flags & (VX_F_SYNC_FS | VX_F_SYNC_ALL)) == 0) {
+        on_use(view, key);
+    }
+    return nullptr;
 }
 
-Session* Sessions::on_open(EventView& view) {
+Session* Sessions::on_open(EventView& view, const Key& key) {
     const vx_event& e = view.event();
     if (e.error != 0 || e.ino == 0) {
         return nullptr;
     }
-    const Key key = key_of(view);
     if (Session* session = find(key); session != nullptr) {
         session->opens++;
         session->doubtful = true;
@@ -62,9 +48,9 @@ Session* Sessions::on_open(EventView& view) {
     return &session;
 }
 
-void Sessions::on_use(EventView& view) {
+void Sessions::on_use(EventView& view, const Key& key) {
     const vx_event& e = view.event();
-    Session* session = find(key_of(view));
+    Session* session = find(key);
     if (session == nullptr || !belongs(*session, e)) {
         return;
     }
@@ -75,8 +61,7 @@ void Sessions::on_use(EventView& view) {
     }
 }
 
-void Sessions::on_close(EventView& view) {
-    const Key key = key_of(view);
+void Sessions::on_close(EventView& view, const Key& key) {
     Session* session = find(key);
     if (session == nullptr) {
         return;
@@ -92,16 +77,15 @@ void Sessions::on_close(EventView& view) {
     }
 }
 
-Sessions::Key Sessions::key_of(const EventView& view) const {
-    const vx_event& e = view.event();
+Sessions::Key Sessions::key_of(const vx_event& e, Boundary boundary) const {
     std::uint64_t x = (e.ino ^ seed_) * 0x9e3779b97f4a7c15ULL;
     x ^= (x >> 32U) ^ (e.fsid * 0xbf58476d1ce4e5b9ULL) ^ (e.gen * 0x94d049bb133111ebULL);
-    x = (x ^ (x >> 29U) ^ static_cast<std::uint64_t>(view.boundary)) * 0xd6e8feb86659fd93ULL;
+    x = (x ^ (x >> 29U) ^ static_cast<std::uint64_t>(boundary)) * 0xd6e8feb86659fd93ULL;
     x ^= x >> 32U;
     return {.fsid = e.fsid,
             .ino = e.ino,
             .gen = e.gen,
-            .boundary = view.boundary,
+            .boundary = boundary,
             .set = static_cast<std::uint32_t>((x >> 32U) & (tags_.size() - 1)),
             .tag = static_cast<std::uint32_t>(x) | 1U};
 }

@@ -49,9 +49,26 @@ class Sessions {
     // `sets` is a power of two; room for 8 objects in each.
     explicit Sessions(std::size_t sets = kSets, std::uint64_t seed = 0);
 
-    // Sets cause and chain of an event that belongs to a session. Returns the session of an open
-    // that begins one, else nullptr; good until the next call.
-    Session* on_event(EventView& view);
+    // Where an object's session is, if it has one.
+    struct Key {
+        std::uint64_t fsid;
+        std::uint64_t ino;
+        std::uint32_t gen;
+        Boundary boundary;
+        std::uint32_t set;
+        std::uint32_t tag;  // never 0
+    };
+    [[nodiscard]] Key key_of(const vx_event& event, Boundary boundary) const;
+    // An on_event() with this key comes: fetches the place where that begins.
+    void prepare(const Key& key) const { __builtin_prefetch(&tags_[key.set], 1); }
+
+    // An event of this operation can begin, go on with or end a session now.
+    [[nodiscard]] bool concerned(unsigned op) const {
+        return (kOps >> op & 1U) != 0 && (counters_.open != 0 || op == VX_OP_FILE_OPEN);
+    }
+    // Sets cause and chain of such an event, if it belongs to a session.
+    // Returns the session of an open that begins one, else nullptr; good until the next call.
+    Session* on_event(EventView& view, const Key& key);
 
     // Opens were lost: what is open now is in doubt until it is closed.
     void on_lost_opens() { round_++; }
@@ -63,25 +80,20 @@ class Sessions {
     static constexpr std::size_t kSets = 8192;
 
   private:
-    struct Key {
-        std::uint64_t fsid;
-        std::uint64_t ino;
-        std::uint32_t gen;
-        Boundary boundary;
-        std::uint32_t set;
-        std::uint32_t tag;  // never 0
-    };
+    static constexpr std::uint64_t kOps =
+        VX_OP_BIT(VX_OP_FILE_OPEN) | VX_OP_BIT(VX_OP_FILE_CLOSE) | VX_OP_BIT(VX_OP_FILE_READ) |
+        VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_DIR_READ) | VX_OP_BIT(VX_OP_SYNC);
+
     struct Tags {
         std::array<std::uint32_t, kWays> of{};  // of each way; 0: empty
         bool forgetful = false;                 // an object of this set was forgotten while open
     };
 
-    [[nodiscard]] Key key_of(const EventView& view) const;
     [[nodiscard]] Session* find(const Key& key);
     Session& make(const Key& key);
-    Session* on_open(EventView& view);
-    void on_use(EventView& view);
-    void on_close(EventView& view);
+    Session* on_open(EventView& view, const Key& key);
+    void on_use(EventView& view, const Key& key);
+    void on_close(EventView& view, const Key& key);
     [[nodiscard]] bool belongs(const Session& session, const vx_event& event) const {
         return !session.doubtful && session.round == round_ && session.pid == event.pid;
     }

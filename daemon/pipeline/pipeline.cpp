@@ -308,6 +308,7 @@ bool Pipeline::take_event(Source& source, const vx_record& record, std::uint32_t
     view = EventView{};
     Boundary boundary = source.boundary();
     const vx_record& stored = under_backing(record, boundary);
+    correlator_.prepare(stored, boundary);
     translator_.translate(stored, boundary, view);
     view.seq = store_.next_seq();
     view.producer = static_cast<std::uint16_t>(producer);

@@ -83,8 +83,10 @@ Status Daemon::open_journal() {
         return store.status().with_context("open journal " + options_.journal);
     }
     store_ = std::move(*store);
-    pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
-                                           Pipeline::Config{.pushback = options_.pushback});
+    // The channel asks for no operations of others, so none can be an answer.
+    pipeline_ = std::make_unique<Pipeline>(
+        *store_, paths_, clock_,
+        Pipeline::Config{.pushback = options_.pushback, .correlate = {.answers = false}});
     loop_->before_wait([this] { return pipeline_->turn(); });
     return tick_journal();
 }

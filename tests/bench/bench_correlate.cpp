@@ -19,6 +19,7 @@ namespace {
 
 constexpr unsigned kRounds = 64;
 constexpr std::size_t kRecords = 4096;
+constexpr std::size_t kLife = 10;            // events of a file
 constexpr std::size_t kBehind = 64;          // events
 constexpr std::uint64_t kBetween_ns = 1000;  // two events
 
@@ -26,11 +27,10 @@ constexpr std::uint64_t kBetween_ns = 1000;  // two events
 class Records {
   public:
     Records() : words_(kRecords * 64) {
-        const std::uint16_t life[] = {
+        constexpr std::uint16_t life[kLife] = {
             VX_OP_FILE_CREATE, VX_OP_FILE_OPEN,  VX_OP_FILE_WRITE, VX_OP_FILE_WRITE,
             VX_OP_FILE_CLOSE,  VX_OP_FILE_CHMOD, VX_OP_FILE_OPEN,  VX_OP_FILE_READ,
             VX_OP_FILE_CLOSE,  VX_OP_FILE_RENAME};
-        constexpr std::size_t kLife = std::size(life);
         std::size_t at = 0;
         for (std::size_t i = 0; i < kRecords; ++i) {
             auto* e = reinterpret_cast<vx_event*>(&words_[at]);
@@ -51,7 +51,7 @@ class Records {
     // Other files than in the round before, later.
     void set_round(std::uint64_t round) {
         for (std::size_t i = 0; i < kRecords; ++i) {
-            all[i]->ino = 1000 + (round * kRecords + i) / 10;
+            all[i]->ino = 1000 + round * kRecords + i / kLife;
             all[i]->rec.mono_ns = (round * kRecords + i) * kBetween_ns + 1;
         }
     }
@@ -64,7 +64,7 @@ class Records {
 // Events as they come to a correlator, and the time that it takes with them.
 class Load {
   public:
-    explicit Load(Records& records) : records_(records), correlator_({.seed = 1}) {}
+    explicit Load(Records& records) : records_(records), correlator_({.answers = false, .seed = 1}) {}
 
     correlate::Correlator& correlator() { return correlator_; }
 
@@ -93,6 +93,7 @@ class Load {
             view_.boundary = boundary;
             view_.cause = view_.chain = 0;
             view_.duplicate = false;
+            correlator_.prepare(*view_.record, boundary);
             correlator_.on_event(view_);
             keep(view_.cause);
         }

@@ -70,18 +70,18 @@ void fail(const char* what, const Status& status) {
 // What a program that makes, writes, closes, changes and removes files leaves in the ring.
 class Workload {
   public:
-    explicit Workload(vx_ring* ring) : ring_(ring) {}
-
-    void fill() {
+    explicit Workload(vx_ring* ring) : ring_(ring) {
         for (unsigned d = 0; d < kDirectories; d++) {
             announce(d);
         }
+    }
+
+    // The n-th of kEvents.
+    void happens(unsigned n) {
         constexpr unsigned kOps[] = {VX_OP_FILE_CREATE, VX_OP_FILE_WRITE, VX_OP_FILE_WRITE,
                                      VX_OP_FILE_CLOSE,  VX_OP_FILE_CHMOD, VX_OP_FILE_RENAME,
                                      VX_OP_FILE_WRITE,  VX_OP_FILE_DELETE};
-        for (unsigned i = 0; i < kEvents; i++) {
-            event(kOps[i % std::size(kOps)], i / std::size(kOps));
-        }
+        event(kOps[n % std::size(kOps)], n / std::size(kOps));
     }
 
   private:
@@ -163,7 +163,7 @@ Rate drain(journal::Store& store, const std::function<void(Pipeline&)>& finish,
     DirectoryMap paths;
     paths.anchor({kFs, 2, 0}, "/srv/data");
     const SystemClock clock;
-    Pipeline pipeline(store, paths, clock, {});
+    Pipeline pipeline(store, paths, clock, {.correlate = {.answers = false}});
     std::vector<std::unique_ptr<MemoryRing>> rings;
     for (const Boundary boundary : boundaries) {
         auto ring = MemoryRing::create({.producers = 1, .size_m = kRing, .size_d = kRing}, [] {});
@@ -173,8 +173,14 @@ Rate drain(journal::Store& store, const std::function<void(Pipeline&)>& finish,
         rings.push_back(std::move(*ring));
         pipeline.add_source(source_of(*rings.back(), boundary));
     }
+    std::vector<Workload> workloads;
     for (auto& ring : rings) {
-        Workload(ring->ring()).fill();
+        workloads.emplace_back(ring->ring());
+    }
+    for (unsigned n = 0; n < kEvents; n++) {
+        for (Workload& workload : workloads) {
+            workload.happens(n);
+        }
     }
     const std::uint64_t start = now_ns();
     finish(pipeline);

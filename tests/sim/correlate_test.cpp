@@ -269,6 +269,7 @@ Verdict judge(Truth& truth, std::vector<Sighting>& stream) {
         EventView view;
         translator.translate(record.record(), kSides[s.side], view);
         view.seq = i + 1;
+        correlator.prepare(*view.record, view.boundary);
         correlator.on_event(view);
         if (!view.duplicate) {
             continue;

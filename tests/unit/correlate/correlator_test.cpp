@@ -25,6 +25,7 @@ class Stream {
         EventView view;
         translator.translate(record, boundary, view);
         view.seq = ++seq;
+        correlator.prepare(*view.record, view.boundary);
         correlator.on_event(view);
         return view;
     }
@@ -82,6 +83,14 @@ TEST_CASE("correlate: with one boundary nothing is a duplicate") {
     CHECK_FALSE(stream.comes(write.record(), Boundary::fuse).duplicate);
 }
 
+TEST_CASE("correlate: what is no boundary of its own echoes nothing") {
+    Stream stream;
+    const Record write = event(VX_OP_FILE_WRITE);
+    stream.comes(write.record());
+    CHECK_FALSE(stream.comes(write.record(), Boundary::agent).duplicate);
+    CHECK(stream.comes(write.record(), Boundary::fuse).cause == 1);
+}
+
 TEST_CASE("correlate: what a duplicate open begins belongs to the chain of the first") {
     Stream stream;
     const Record open = event(VX_OP_FILE_OPEN);
@@ -131,9 +140,13 @@ TEST_CASE("correlate: an event is answerable for a while, and its number is not 
     const Record write = event(VX_OP_FILE_WRITE);
     stream.comes(write.record());
     PushedRecord answer(VX_UOP_VECTOR_SEARCH, write);
-    reinterpret_cast<vx_user&>(const_cast<vx_record&>(answer.record())).user_data = 1;
-    stream.seq = correlate::kAnswerable - 1;  // a gap
+    auto& user = reinterpret_cast<vx_user&>(const_cast<vx_record&>(answer.record()));
+    user.user_data = 1;
+    stream.seq = correlate::kAnswerable - 2;  // a gap
     CHECK(stream.comes(answer.record()).cause == 1);
+    user.user_data = 1 + correlate::kAnswerable;  // not there yet, and has the same place
+    CHECK(stream.comes(answer.record()).cause == 0);
+    user.user_data = 1;
     const Record chmod = event(VX_OP_FILE_CHMOD);
     stream.comes(chmod.record());  // has the place of number 1
     CHECK(stream.comes(answer.record()).cause == 0);

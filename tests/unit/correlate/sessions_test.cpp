@@ -37,7 +37,9 @@ class Files {
         record->error = error;
         EventView view = record.view(++seq);
         view.boundary = boundary;
-        sessions.on_event(view);
+        if (sessions.concerned(op)) {
+            sessions.on_event(view, sessions.key_of(record.event(), boundary));
+        }
         return {view.cause, view.chain};
     }
     Link open(std::uint32_t pid, std::uint64_t ino = 12) { return does(VX_OP_FILE_OPEN, pid, ino); }
