@@ -19,10 +19,10 @@ constexpr std::uint32_t kArguments = VX_F_WROTE | VX_F_EXCHANGE | VX_F_MODE | VX
                                      VX_F_GROUP | VX_F_DATASYNC | VX_F_SYNC_FS | VX_F_SYNC_ALL;
 
 // Operations whose parent and names are arguments.
-constexpr std::uint64_t kNaming =
-    VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_FILE_RENAME) |
-    VX_OP_BIT(VX_OP_DIR_CREATE) | VX_OP_BIT(VX_OP_DIR_DELETE) | VX_OP_BIT(VX_OP_SYMLINK_CREATE) |
-    VX_OP_BIT(VX_OP_HARDLINK_CREATE);
+constexpr std::uint64_t kNaming = VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE) |
+                                  VX_OP_BIT(VX_OP_FILE_RENAME) | VX_OP_BIT(VX_OP_DIR_CREATE) |
+                                  VX_OP_BIT(VX_OP_DIR_DELETE) | VX_OP_BIT(VX_OP_SYMLINK_CREATE) |
+                                  VX_OP_BIT(VX_OP_HARDLINK_CREATE);
 
 struct Fields {
     std::uint64_t fsid;

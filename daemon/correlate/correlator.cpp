@@ -76,13 +76,12 @@ void Correlator::on_event(EventView& view) {
 // A session that begins with a duplicate belongs to the chain of the first.
 void Correlator::find_echo(EventView& view, Session* opened) {
     const vx_event& e = view.event();
-    const std::optional<EchoTable::Origin> first =
-        echoes_->match({.content = prepared_.content,
-                        .mono_ns = e.rec.mono_ns,
-                        .range = range_print(e),
-                        .boundary = view.boundary,
-                        .seq = view.seq,
-                        .chain = view.chain});
+    const std::optional<EchoTable::Origin> first = echoes_->match({.content = prepared_.content,
+                                                                   .mono_ns = e.rec.mono_ns,
+                                                                   .range = range_print(e),
+                                                                   .boundary = view.boundary,
+                                                                   .seq = view.seq,
+                                                                   .chain = view.chain});
     if (!first) {
         return;
     }
@@ -103,8 +102,7 @@ void Correlator::answer(EventView& view) {
         return;
     }
     const Recent& event = recent_[seq % kAnswerable];
-    if (seq == 0 || event.seq != seq ||
-        event.hash != translate::context_hash(view.event().rec)) {
+    if (seq == 0 || event.seq != seq || event.hash != translate::context_hash(view.event().rec)) {
         return;
     }
     view.cause = seq;

@@ -44,7 +44,8 @@ class EchoTable {
         std::uint64_t seq;
         std::uint64_t chain;  // 0: none
     };
-    // Of a boundary that is expected. The event that reported the same before. Nothing: this is the first, and is remembered.
+    // Of a boundary that is expected. The event that reported the same before. Nothing: this is the
+    // first, and is remembered.
     std::optional<Origin> match(const Sighting& s);
 
     // A match() of this content comes: fetches the place where that begins.

@@ -94,8 +94,8 @@ Session* Sessions::find(const Key& key) {
     const Tags& tags = tags_[key.set];
     for (std::size_t way = 0; way < kWays; way++) {
         Session& s = sessions_[key.set * kWays + way];
-        if (tags.of[way] == key.tag && s.ino == key.ino && s.fsid == key.fsid &&
-            s.gen == key.gen && s.boundary == key.boundary) {
+        if (tags.of[way] == key.tag && s.ino == key.ino && s.fsid == key.fsid && s.gen == key.gen &&
+            s.boundary == key.boundary) {
             return &s;
         }
     }

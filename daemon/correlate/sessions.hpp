@@ -39,9 +39,10 @@ struct Session {
 static_assert(sizeof(Session) == 64);
 
 struct SessionCounters {
-    std::uint64_t open = 0;      // objects that are open now
-    std::uint64_t doubtful = 0;  // opens that got no session: open already, or something was forgotten
-    std::uint64_t evicted = 0;   // sessions that were forgotten before their end
+    std::uint64_t open = 0;  // objects that are open now
+    std::uint64_t doubtful =
+        0;  // opens that got no session: open already, or something was forgotten
+    std::uint64_t evicted = 0;  // sessions that were forgotten before their end
 };
 
 class Sessions {
@@ -80,9 +81,9 @@ class Sessions {
     static constexpr std::size_t kSets = 8192;
 
   private:
-    static constexpr std::uint64_t kOps =
-        VX_OP_BIT(VX_OP_FILE_OPEN) | VX_OP_BIT(VX_OP_FILE_CLOSE) | VX_OP_BIT(VX_OP_FILE_READ) |
-        VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_DIR_READ) | VX_OP_BIT(VX_OP_SYNC);
+    static constexpr std::uint64_t kOps = VX_OP_BIT(VX_OP_FILE_OPEN) | VX_OP_BIT(VX_OP_FILE_CLOSE) |
+                                          VX_OP_BIT(VX_OP_FILE_READ) | VX_OP_BIT(VX_OP_FILE_WRITE) |
+                                          VX_OP_BIT(VX_OP_DIR_READ) | VX_OP_BIT(VX_OP_SYNC);
 
     struct Tags {
         std::array<std::uint32_t, kWays> of{};  // of each way; 0: empty

@@ -26,7 +26,8 @@ Result<Cursor> parse_event(const std::string& text) {
     }
     Result<Cursor> cursor = Cursor::parse(text);
     if (!cursor || cursor->seq == 0) {
-        return Status::error(EINVAL, "\"" + text + "\" is not the number or the cursor of an event");
+        return Status::error(EINVAL,
+                             "\"" + text + "\" is not the number or the cursor of an event");
     }
     return cursor;
 }

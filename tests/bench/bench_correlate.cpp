@@ -64,7 +64,8 @@ class Records {
 // Events as they come to a correlator, and the time that it takes with them.
 class Load {
   public:
-    explicit Load(Records& records) : records_(records), correlator_({.answers = false, .seed = 1}) {}
+    explicit Load(Records& records)
+        : records_(records), correlator_({.answers = false, .seed = 1}) {}
 
     correlate::Correlator& correlator() { return correlator_; }
 

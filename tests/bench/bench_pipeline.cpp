@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events a second through the daemon's pipeline on one core: drain, paths, translation,
-// correlation, store. The ring is filled first, then the time of emptying it is taken. The store is a null store (what is
-// in front of it alone), or the journal in the daemon's event loop, until all is written, or until
-// all is durable; the reference is a plain append of the journal's bytes to a file on the same file
+// correlation, store. The ring is filled first, then the time of emptying it is taken. The store is
+// a null store (what is in front of it alone; also with two rings, of which the second reports what
+// the first does), or the journal in the daemon's event loop, until all is written, or until all is
+// durable; the reference is a plain append of the journal's bytes to a file on the same file
 // system.
 #include <fcntl.h>
 #include <unistd.h>
@@ -189,7 +190,8 @@ Rate drain(journal::Store& store, const std::function<void(Pipeline&)>& finish,
     const correlate::Counters correlation = pipeline.correlation();
     if (c.events + c.lost != kEvents * rings.size() || c.no_path != 0 ||
         (c.lost == 0 && correlation.duplicates != kEvents * (rings.size() - 1))) {
-        std::fprintf(stderr, "%llu events, %llu lost, %llu without a path, %llu duplicates, of %u\n",
+        std::fprintf(stderr,
+                     "%llu events, %llu lost, %llu without a path, %llu duplicates, of %u\n",
                      static_cast<unsigned long long>(c.events),
                      static_cast<unsigned long long>(c.lost),
                      static_cast<unsigned long long>(c.no_path),

@@ -294,8 +294,8 @@ void count(Truth& truth, Verdict& verdict) {
     }
     const auto key = [](const Kind* k) {
         const bool range = k->op == VX_OP_FILE_WRITE || k->op == VX_OP_FILE_READ;
-        const std::uint64_t argument = k->op == VX_OP_FILE_CHMOD         ? k->mode
-                                       : range && k->first_knows_range   ? k->offset
+        const std::uint64_t argument = k->op == VX_OP_FILE_CHMOD            ? k->mode
+                                       : range && k->first_knows_range      ? k->offset
                                        : k->op == VX_OP_FILE_CLOSE || range ? 0
                                                                             : k->name;
         return std::tuple(k->ino, k->tid, k->op, argument);
@@ -332,13 +332,14 @@ TEST_CASE("duplicates against the truth: none is missed, and nothing else is tak
     REQUIRE(stream.size() == truth.size());
     Verdict verdict = judge(truth, stream);
     count(truth, verdict);
-    std::printf("%zu events of %llu changes: %llu duplicates, %llu missed, %llu wrongly dropped, "
-                "%llu evicted\n",
-                stream.size(), static_cast<unsigned long long>(verdict.changes),
-                static_cast<unsigned long long>(verdict.duplicates),
-                static_cast<unsigned long long>(verdict.missed),
-                static_cast<unsigned long long>(verdict.wrong),
-                static_cast<unsigned long long>(verdict.evicted));
+    std::printf(
+        "%zu events of %llu changes: %llu duplicates, %llu missed, %llu wrongly dropped, "
+        "%llu evicted\n",
+        stream.size(), static_cast<unsigned long long>(verdict.changes),
+        static_cast<unsigned long long>(verdict.duplicates),
+        static_cast<unsigned long long>(verdict.missed),
+        static_cast<unsigned long long>(verdict.wrong),
+        static_cast<unsigned long long>(verdict.evicted));
     CHECK(verdict.missed == 0);
     CHECK(verdict.wrong == 0);
     CHECK(verdict.bad_match == 0);

@@ -31,7 +31,7 @@ std::uint64_t hash(const Record& record) {
 // The fields whose change is a change of the content. Those that say how long the record is are
 // left out: they can't change alone.
 std::set<std::string> fields_that_count(unsigned op) {
-    const std::set<std::string> structure = {"rec.len", "rec.type",  "rec.op",
+    const std::set<std::string> structure = {"rec.len", "rec.type", "rec.op",
                                              "flags",   "name_len", "name2_len"};
     std::set<std::string> counted;
     const auto look = [&](auto fields, std::size_t offset) {

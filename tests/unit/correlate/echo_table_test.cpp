@@ -43,8 +43,8 @@ class Model {
   public:
     explicit Model(std::size_t entries) : limit_(entries) {}
 
-    std::uint64_t see(std::uint64_t seq, Boundary boundary, std::uint64_t content,
-                      std::uint64_t ns, std::uint32_t range) {
+    std::uint64_t see(std::uint64_t seq, Boundary boundary, std::uint64_t content, std::uint64_t ns,
+                      std::uint32_t range) {
         for (Kept& k : kept_) {
             if (k.content != content || (k.passed >> static_cast<unsigned>(boundary) & 1U) != 0) {
                 continue;
