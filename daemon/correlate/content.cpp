@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <type_traits>
 
 #define XXH_INLINE_ALL
@@ -28,19 +29,20 @@ struct Fields {
     std::uint64_t fsid;
     std::uint64_t ino;
     std::uint64_t argument;
-    std::uint64_t parent_ino;
-    std::uint64_t old_parent_ino;
-    std::uint64_t target_ino;
+    std::uint64_t op;
     std::uint32_t gen;
     std::uint32_t tid;
     std::int32_t error;
     std::uint32_t flags;
+    // of kNaming
+    std::uint64_t parent_ino;
+    std::uint64_t old_parent_ino;
+    std::uint64_t target_ino;
     std::uint32_t parent_gen;
     std::uint32_t old_parent_gen;
     std::uint32_t target_gen;
     std::uint16_t name_len;
     std::uint16_t name2_len;
-    std::uint64_t op;
 };
 static_assert(std::has_unique_object_representations_v<Fields>, "padding would be hashed");
 
@@ -80,7 +82,7 @@ std::uint64_t content_hash(const vx_event& e, std::uint64_t seed) noexcept {
     f.flags = e.flags & kArguments;
     f.op = e.rec.op;
     if ((kNaming >> e.rec.op & 1U) == 0) {
-        return XXH3_64bits_withSeed(&f, sizeof(f), seed);
+        return XXH3_64bits_withSeed(&f, offsetof(Fields, parent_ino), seed);
     }
     f.parent_ino = e.parent_ino;
     f.parent_gen = e.parent_gen;

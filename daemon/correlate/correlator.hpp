@@ -26,7 +26,7 @@ namespace vexfs::correlate {
 
 // Between two sightings of one request: it is under way for that long at most.
 inline constexpr std::uint64_t kEchoWindowNs = 250'000'000;
-// 13 MiB, and only where two boundaries report. Inside the window that is 524,000 events a second.
+// 12 MiB, and only where two boundaries report. Inside the window that is 524,000 events a second.
 inline constexpr std::size_t kEchoEntries = std::size_t{1} << 17U;
 // Events that can be answered: 1.5 MiB.
 inline constexpr std::size_t kAnswerable = std::size_t{1} << 16U;

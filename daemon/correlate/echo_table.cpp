@@ -15,18 +15,25 @@ EchoTable::EchoTable(std::size_t entries, std::uint64_t window_ns)
       slots_(std::bit_ceil(entries) * 2),
       mask_(static_cast<std::uint32_t>(slots_.size() - 1)) {
     assert(entries > 0 && entries <= (std::size_t{1} << 30U));
+    reporter_.fill(kNone);
     for (std::uint32_t i = 0; i < groups_.size(); i++) {
         groups_[i].head = i + 1 < groups_.size() ? i + 1 : kNone;
     }
 }
 
+void EchoTable::expect(Boundary boundary) {
+    std::uint32_t& reporter = reporter_[static_cast<std::size_t>(boundary)];
+    reporter = reporter == kNone ? reporters_++ : reporter;
+}
+
 std::optional<EchoTable::Origin> EchoTable::match(const Sighting& s) {
+    const std::uint32_t reporter = reporter_[static_cast<std::size_t>(s.boundary)];
+    assert(reporter != kNone);
     newest_ns_ = std::max(newest_ns_, s.mono_ns);
     Group* group = find(s.content);
     if (group != nullptr) {
-        const std::optional<Origin> origin = look(*group, s);
-        const bool empty = let_go(*group);
-        if (empty) {
+        const std::optional<Origin> origin = look(*group, s, reporter);
+        if (let_go(*group)) {
             free_group(static_cast<std::uint32_t>(group - groups_.data()));
             group = nullptr;
         }
@@ -34,7 +41,7 @@ std::optional<EchoTable::Origin> EchoTable::match(const Sighting& s) {
             return origin;
         }
     }
-    remember(group, s);
+    remember(group, s, reporter);
     if (entries_[oldest_].group != kNone) {
         prepare(groups_[entries_[oldest_].group].content);  // to be forgotten next
     }
@@ -52,11 +59,12 @@ EchoTable::Group* EchoTable::find(std::uint64_t content) {
 }
 
 // A boundary's place only ever moves forward, so each entry is passed once by each boundary.
-std::optional<EchoTable::Origin> EchoTable::look(Group& group, const Sighting& s) {
-    std::uint32_t& place = group.place[static_cast<unsigned>(s.boundary)];
+std::optional<EchoTable::Origin> EchoTable::look(Group& group, const Sighting& s,
+                                                 std::uint32_t reporter) {
+    std::uint32_t& place = group.place[reporter];
     while (place != kNone) {
         const Entry& e = entries_[place];
-        if (e.boundary != s.boundary && e.mono_ns + window_ns_ >= s.mono_ns) {
+        if (e.reporter != reporter && e.mono_ns + window_ns_ >= s.mono_ns) {
             if (e.mono_ns > s.mono_ns + window_ns_) {
                 return std::nullopt;  // and so are all behind it
             }
@@ -75,7 +83,7 @@ std::optional<EchoTable::Origin> EchoTable::look(Group& group, const Sighting& s
     return std::nullopt;
 }
 
-void EchoTable::remember(Group* group, const Sighting& s) {
+void EchoTable::remember(Group* group, const Sighting& s, std::uint32_t reporter) {
     const std::uint32_t index = oldest_;
     oldest_ = index + 1 < entries_.size() ? index + 1 : 0;
     if (entries_[index].group != kNone) {
@@ -93,15 +101,15 @@ void EchoTable::remember(Group* group, const Sighting& s) {
                        .group = number,
                        .next = kNone,
                        .range = s.range,
-                       .boundary = s.boundary};
+                       .reporter = reporter};
     if (g.head == kNone) {
         g.head = index;
     } else {
         entries_[g.tail].next = index;
     }
     g.tail = index;
-    for (std::uint32_t& place : g.place) {
-        place = place == kNone ? index : place;
+    for (std::uint32_t b = 0; b < reporters_; b++) {
+        g.place[b] = g.place[b] == kNone ? index : g.place[b];
     }
 }
 
@@ -129,25 +137,26 @@ void EchoTable::forget(std::uint32_t index) {
     if (newest_ns_ - entries_[index].mono_ns <= window_ns_ && awaited(group, index)) {
         evicted_++;
     }
-    for (std::uint32_t& place : group.place) {
-        place = place == index ? entries_[index].next : place;
-    }
-    group.head = entries_[index].next;
-    entries_[index].group = kNone;
+    leave(group, index);
     if (group.head == kNone) {
         free_group(number);
     }
 }
 
+// The head leaves its group.
+void EchoTable::leave(Group& group, std::uint32_t index) {
+    const std::uint32_t next = entries_[index].next;
+    for (std::uint32_t b = 0; b < reporters_; b++) {
+        group.place[b] = group.place[b] == index ? next : group.place[b];
+    }
+    group.head = next;
+    entries_[index].group = kNone;
+}
+
 // What all have passed. True: nothing is left.
 bool EchoTable::let_go(Group& group) {
     while (group.head != kNone && !awaited(group, group.head)) {
-        const std::uint32_t index = group.head;
-        for (std::uint32_t& place : group.place) {
-            place = place == index ? entries_[index].next : place;
-        }
-        group.head = entries_[index].next;
-        entries_[index].group = kNone;
+        leave(group, group.head);
     }
     return group.head == kNone;
 }
@@ -171,9 +180,8 @@ void EchoTable::free_group(std::uint32_t index) {
 
 // Whether a boundary that reports has not passed the head of a group.
 bool EchoTable::awaited(const Group& group, std::uint32_t index) const {
-    const unsigned others = expected_ & ~(1U << static_cast<unsigned>(entries_[index].boundary));
-    for (unsigned rest = others; rest != 0; rest &= rest - 1) {
-        if (group.place[std::countr_zero(rest)] == index) {
+    for (std::uint32_t b = 0; b < reporters_; b++) {
+        if (group.place[b] == index && entries_[index].reporter != b) {
             return true;
         }
     }

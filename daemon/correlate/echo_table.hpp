@@ -17,6 +17,7 @@
 // have a part of the hash: an event touches one place of it, and one more for what is forgotten.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -55,7 +56,7 @@ class EchoTable {
 
     // A boundary that reports. What others would have to say is not waited for. Before the first
     // event.
-    void expect(Boundary boundary) { expected_ |= 1U << static_cast<unsigned>(boundary); }
+    void expect(Boundary boundary);
 
     // Forgotten inside the window, when a boundary might still have reported them.
     [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
@@ -73,14 +74,14 @@ class EchoTable {
         std::uint32_t group = kNone;  // kNone: the entry is empty
         std::uint32_t next;
         std::uint32_t range;
-        Boundary boundary;
+        std::uint32_t reporter;
     };
     // Events of one content.
     struct Group {
         std::uint64_t content;
         std::uint32_t head;  // of a free one: the next free one
         std::uint32_t tail;
-        std::uint32_t place[kBoundaries];  // of each boundary: an entry; kNone: at the end
+        std::uint32_t place[kBoundaries];  // of each reporter: an entry; kNone: at the end
     };
 
     struct Slot {
@@ -92,8 +93,9 @@ class EchoTable {
         return static_cast<std::uint32_t>(content >> 32U);
     }
     [[nodiscard]] Group* find(std::uint64_t content);
-    std::optional<Origin> look(Group& group, const Sighting& s);
-    void remember(Group* group, const Sighting& s);
+    std::optional<Origin> look(Group& group, const Sighting& s, std::uint32_t reporter);
+    void remember(Group* group, const Sighting& s, std::uint32_t reporter);
+    void leave(Group& group, std::uint32_t index);
     std::uint32_t make_group(std::uint64_t content);
     void forget(std::uint32_t index);
     bool let_go(Group& group);
@@ -105,7 +107,9 @@ class EchoTable {
     std::vector<Group> groups_;
     std::vector<Slot> slots_;
     std::uint32_t mask_;
-    unsigned expected_ = 0;
+    // A boundary's number among those that report; kNone: it does not.
+    std::array<std::uint32_t, kBoundaries> reporter_;
+    std::uint32_t reporters_ = 0;
     std::uint32_t free_ = 0;
     std::uint32_t oldest_ = 0;  // the next entry to be used
     std::uint64_t newest_ns_ = 0;

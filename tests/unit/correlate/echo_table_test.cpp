@@ -155,6 +155,10 @@ TEST_CASE("echo: the oldest is forgotten for the newest, and counted if it was s
     CHECK(t.table.evicted() == 2);
 }
 
+TEST_CASE("echo: what is remembered takes the memory that is said") {
+    CHECK(EchoTable(std::size_t{1} << 17U, kWindow).bytes() == std::size_t{12} << 20U);
+}
+
 TEST_CASE("echo: any sequence gives what the simplest table gives") {
     const std::uint64_t seed = test::seed();
     INFO("VEXFS_SEED=" << seed);
