@@ -89,7 +89,8 @@ class Causes {
   private:
     // The reader stands behind the event then. False: the journal has a gap there, which is shown.
     Result<bool> go_to(std::uint64_t seq) {
-        if (Status placed = reader_.seek({reader_.journal(), seq - 1}); !placed) {
+        const Cursor before{reader_.journal(), seq - 1};
+        if (Status placed = reader_.seek(before, Reader::Expired::gap); !placed) {
             return placed.with_context(fmt::format("event {} is not in the journal", seq));
         }
         for (;;) {
@@ -112,9 +113,9 @@ class Causes {
                     if (reader_.event().seq == seq) {
                         return true;
                     }
-                    return Status::error(ENOENT, fmt::format("event {} is not kept any more: the "
-                                                             "oldest is number {}",
-                                                             seq, reader_.event().seq));
+                    return Status::error(EBADMSG, fmt::format("event {} is missing before number "
+                                                              "{}: `vexctl journal verify`",
+                                                              seq, reader_.event().seq));
             }
         }
     }
@@ -166,8 +167,7 @@ int run(const Context& context, const CausesArgs& args, int (Causes::*act)(std::
         return fail(context, reader.status());
     }
     if (!event->journal.is_nil() && event->journal != reader->journal()) {
-        return fail(context, "the cursor belongs to journal " + event->journal.text() +
-                                 ", this is " + reader->journal().text());
+        return fail(context, reader->seek(*event));  // which says what is wrong with it
     }
     Result<Output> output = Output::create();
     if (!output) {

@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "journal/format.hpp"
 #include "support/catch.hpp"
 #include "support/journal.hpp"
 #include "support/records.hpp"
@@ -40,7 +42,7 @@ using Seqs = std::vector<std::uint64_t>;
 // What an editor does, told by two boundaries: open 1, its duplicate 2, write 3, close 4, and a
 // chmod 5 that has nothing to do with it. 6 to 8 are lost; 9 answers 7; 10 answers 5.
 struct Story {
-    Story() : store(dir / "j") {
+    explicit Story(const journal::StoreConfig& config = {}) : store(dir / "j", config) {
         happens(VX_OP_FILE_OPEN, 0, 1);
         happens(VX_OP_FILE_OPEN, 1, 1, true);
         happens(VX_OP_FILE_WRITE, 1, 1);
@@ -115,6 +117,23 @@ TEST_CASE("vexctl why: a cause that is lost is a gap, and the status says so") {
     CHECK(json::parse(answer.lines[0])["seq"] == 9);
     CHECK(json::parse(answer.lines[1])["gap"]["count"] == 2);  // from the cause on
     CHECK(answer.status == 3);
+}
+
+TEST_CASE("vexctl why: a cause that is no longer kept is a gap, and the status says so") {
+    Story story({.segment_bytes = 64U << 10U});
+    while (story.store.stats().segments < 2) {
+        story.happens(VX_OP_FILE_WRITE, 1, 1);
+        REQUIRE(story.store.flush().ok());
+    }
+    const std::uint64_t last = story.store.next_seq() - 1;
+    REQUIRE(std::filesystem::remove(story.dir / "j" + "/" + journal::segment_name(1)));
+    const Answer answer = story.ask("--json why " + std::to_string(last));
+    REQUIRE(answer.lines.size() == 2);
+    CHECK(json::parse(answer.lines[0])["seq"] == last);
+    CHECK(json::parse(answer.lines[1])["gap"]["reason"] == "expired");
+    CHECK(answer.status == 3);
+    CHECK(story.ask("why 1").status == 3);
+    CHECK(story.ask("effects 1").status == 1);
 }
 
 TEST_CASE("vexctl effects: the events of its chain, and those that it caused") {
