@@ -34,7 +34,7 @@ void fill_record(const EventView& event, vexfs_event& out) {
     out.gid = e.gid;
     out.pid = e.pid;
     out.tid = e.tid;
-    out.flags = e.flags;
+    out.flags = event.flags();
     out.cookie = e.cookie;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "config/name_list.hpp"
+#include "ctl/causes.hpp"
 #include "ctl/command.hpp"
 #include "ctl/consumer.hpp"
 #include "ctl/doctor.hpp"
@@ -38,6 +39,7 @@ class CommandLine {
         add_daemon_commands();
         add_watch();
         add_tail();
+        add_causes();
         add_journal();
         add_consumer();
         command(app_, "ops", "The operations, and what becomes of each in either direction",
@@ -167,6 +169,22 @@ class CommandLine {
             ->type_name("DIR");
     }
 
+    void add_causes() {
+        CLI::App* why = command(app_, "why", "What led to an event, back to the first cause",
+                                [this] { return run_why(context_, causes_); });
+        CLI::App* effects = command(app_, "effects", "What an event led to",
+                                    [this] { return run_effects(context_, causes_); });
+        for (CLI::App* sub : {why, effects}) {
+            sub->add_option("event", causes_.event,
+                            "Its number (seq in vexctl tail --json), or its cursor")
+                ->required()
+                ->type_name("SEQ|CURSOR");
+            sub->add_option("--journal", causes_.journal,
+                            "Directory of the journal [default: the running vexfsd's]")
+                ->type_name("DIR");
+        }
+    }
+
     void add_journal() {
         CLI::App* journal = app_.add_subcommand("journal", "The journal's files");
         journal->require_subcommand(1)->fallthrough();
@@ -240,6 +258,7 @@ class CommandLine {
     WatchArgs watch_;
     TailArgs tail_;
     ConsumerArgs consumer_;
+    CausesArgs causes_;
     std::string journal_;
     bool dry_run_ = false;
 };

@@ -237,7 +237,8 @@ void EntryCodec::encode(const EventView& event, std::byte* out) const {
     entry->cause = event.cause;
     entry->chain = event.chain;
     entry->flags = (path.size() < event.path.size() ? kEntryPathCut : 0) |
-                   (old_path.size() < event.old_path.size() ? kEntryOldPathCut : 0);
+                   (old_path.size() < event.old_path.size() ? kEntryOldPathCut : 0) |
+                   (event.duplicate ? kEntryDuplicate : 0);
     entry->score = static_cast<std::uint32_t>(event.score * kMillion);
     entry->kind = static_cast<std::uint16_t>(EntryKind::event);
     entry->boundary = static_cast<std::uint8_t>(event.boundary);
@@ -346,6 +347,7 @@ EventView decode_event(const EntryHeader& entry) {
     event.chain = entry.chain;
     event.score = static_cast<float>(entry.score) / kMillion;
     event.boundary = static_cast<Boundary>(entry.boundary);
+    event.duplicate = (entry.flags & kEntryDuplicate) != 0;
     event.producer = entry.producer;
     const std::byte* at = body_of(entry) + entry.body_len;
     for (unsigned i = 0; i < entry.uop_count; ++i, at += sizeof(UserOp)) {

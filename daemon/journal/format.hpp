@@ -82,6 +82,7 @@ enum class EntryKind : std::uint16_t { event = 1, gap = 2, limit = 3, seal = 4 }
 
 inline constexpr std::uint32_t kEntryPathCut = 1U << 0;     // path was longer than kPathMax
 inline constexpr std::uint32_t kEntryOldPathCut = 1U << 1;  // old path was
+inline constexpr std::uint32_t kEntryDuplicate = 1U << 2;   // EventView::duplicate
 
 // 72 bytes.
 struct EntryHeader {

@@ -15,12 +15,15 @@ constexpr std::size_t kUnreleasedMax = 64;
 
 Pipeline::Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock,
                    const Config& config)
-    : store_(store), paths_(paths), clock_(clock), config_(config) {
+    : store_(store), paths_(paths), clock_(clock), config_(config), correlator_(config.correlate) {
     released_seq_ = store.next_seq() - 1;
     store_.on_progress([this] { release(); });
 }
 
-void Pipeline::add_source(std::unique_ptr<Source> source) { sources_.push_back(std::move(source)); }
+void Pipeline::add_source(std::unique_ptr<Source> source) {
+    correlator_.expect(source->boundary());
+    sources_.push_back(std::move(source));
+}
 
 bool Pipeline::turn() {
     counters_.turns++;
@@ -262,6 +265,7 @@ void Pipeline::hold_gap(const Gap& gap, std::string scope) {
     // An account alone tells more of a gap that has been counted.
     counters_.gaps += gap.account && gap.count() == 0 ? 0 : 1;
     counters_.lost += gap.count();
+    correlator_.on_gap(held_.lost);
     if (on_gap_) {
         on_gap_(held_.lost);
     }
@@ -304,6 +308,7 @@ bool Pipeline::take_event(Source& source, const vx_record& record, std::uint32_t
     view = EventView{};
     Boundary boundary = source.boundary();
     const vx_record& stored = under_backing(record, boundary);
+    correlator_.prepare(stored, boundary);
     translator_.translate(stored, boundary, view);
     view.seq = store_.next_seq();
     view.producer = static_cast<std::uint16_t>(producer);
@@ -320,6 +325,7 @@ bool Pipeline::take_event(Source& source, const vx_record& record, std::uint32_t
             follow_directories(event, record.ticket);
         }
     }
+    correlator_.on_event(view);
     held_.kernel = &record;
     held_.event = true;
     return store_held();
@@ -393,7 +399,8 @@ void Pipeline::publish(const EventView& view) {
     for (auto& subscriber : subscribers_) {
         subscriber(view);
     }
-    if (push_ != nullptr && !view.pushed()) {
+    // What a duplicate tells has been pushed.
+    if (push_ != nullptr && !view.pushed() && !view.duplicate) {
         push_back(view);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pipeline: from the rings to the journal, on one thread, in one direction.
 //
-//   ring -> directory map, path -> translate -> store -> pushback, subscribers
+//   ring -> directory map, path -> translate -> correlate -> store -> pushback, subscribers
 //
 // turn() is called by the event loop before it waits. It reads what the rings hold, in place, and
 // appends it to the store, which writes it without anybody waiting. The room in the ring is given
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "correlate/correlator.hpp"
 #include "journal/store.hpp"
 #include "paths/directory_log.hpp"
 #include "paths/directory_map.hpp"
@@ -49,16 +50,19 @@ class Pipeline {
     struct Config {
         unsigned batch = 4096;         // items of one source in one turn
         std::uint32_t pushback = 0;    // bit n: userspace operation n is pushed to the kernel
+        correlate::Correlator::Config correlate{};
     };
     using Subscriber = std::function<void(const EventView&)>;
 
     Pipeline(journal::Store& store, DirectoryMap& paths, const Clock& clock, const Config& config);
 
+    // Sources of different boundaries may report the same change: correlate/ finds that.
     void add_source(std::unique_ptr<Source> source);
     // `ring` outlives the pipeline; nullptr: nothing is pushed.
     void set_push_ring(PushRing* ring) { push_ = ring; }
     // Events of the file system `mount_fsid` are those of a FUSE mount: their objects are named by
-    // the backing file system `backing_fsid`, and their boundary is fuse.
+    // the backing file system `backing_fsid`, and their boundary is fuse. No change of a source is
+    // reported at both: the kernel leaves out what the daemon does behind the mount.
     void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) {
         mounts_[mount_fsid] = backing_fsid;
     }
@@ -100,6 +104,7 @@ class Pipeline {
     std::uint64_t abandon();
 
     [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
+    [[nodiscard]] correlate::Counters correlation() const { return correlator_.counters(); }
     [[nodiscard]] std::uint64_t backlog_bytes() const;
     // What came up to this number is not in a ring any more.
     [[nodiscard]] std::uint64_t released_seq() const { return released_seq_; }
@@ -162,6 +167,7 @@ class Pipeline {
     PushRing* push_ = nullptr;
     translate::Translator translator_;
     std::uint64_t released_seq_ = 0;
+    correlate::Correlator correlator_;
     std::vector<std::unique_ptr<Source>> sources_;
     std::vector<Subscriber> subscribers_;
     std::function<void(const Gap&)> on_gap_;

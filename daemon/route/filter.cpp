@@ -153,7 +153,7 @@ bool Filter::fits(const Node& node, const Value& value, const EventView& event) 
         case Field::uop:
             return has_uop(event, value.number);
         case Field::flag:
-            return (event.event().flags >> value.number & 1U) != 0;
+            return (event.flags() >> value.number & 1U) != 0;
         default:
             return number_of(node.field, event) == value.number;
     }

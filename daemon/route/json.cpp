@@ -164,7 +164,7 @@ void JsonLines::append_object(const EventView& event, std::string& out) const {
     field("offset", e.offset, out);
     field("length", e.length, out);
     append_actor(event, out);
-    append_flags(e.flags, out);
+    append_flags(event.flags(), out);
     if (const vx_rename* rename = event.rename(); rename != nullptr) {
         append_rename(*rename, e.flags, out);
     }

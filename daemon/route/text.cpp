@@ -144,7 +144,7 @@ std::string words_of(const EventView& event) {
     // Said by the operation, or in the details, already.
     constexpr std::uint32_t kSaid = VX_F_MODE | VX_F_OWNER | VX_F_GROUP | VX_F_NO_NAME;
     std::string words = detail_of(event);
-    std::uint32_t flags = e.flags & ~kSaid;
+    std::uint32_t flags = event.flags() & ~kSaid;
     if (e.rec.op == VX_OP_DIR_CREATE || e.rec.op == VX_OP_DIR_DELETE ||
         e.rec.op == VX_OP_DIR_READ || e.rec.op == VX_OP_MOUNT || e.rec.op == VX_OP_UNMOUNT) {
         flags &= ~VX_F_DIRECTORY;

@@ -145,6 +145,17 @@ Json Commands::watches() const {
     return list;
 }
 
+Json Commands::correlation() const {
+    const correlate::Counters c = daemon_.pipeline_->correlation();
+    return {{"duplicates", c.duplicates},
+            {"echoes_evicted", c.echoes_evicted},
+            {"caused", c.caused},
+            {"answers", c.answers},
+            {"sessions_open", c.sessions.open},
+            {"sessions_doubtful", c.sessions.doubtful},
+            {"sessions_evicted", c.sessions.evicted}};
+}
+
 void Commands::stats(const Json&, const Reply& reply) {
     const PipelineCounters& c = daemon_.pipeline_->counters();
     vx_stats kernel{};
@@ -184,6 +195,7 @@ void Commands::stats(const Json&, const Reply& reply) {
         user_ops.push_back(std::move(row));
     }
     Json out = {{"ops", ops}, {"user_ops", user_ops}};
+    out["correlation"] = correlation();
     if (daemon_.channel_) {
         out["probe_missed"] = kernel.probe_missed;
     }

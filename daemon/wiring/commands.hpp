@@ -29,6 +29,7 @@ class Commands {
     [[nodiscard]] Json fuse() const;
     [[nodiscard]] Json pushback() const;
     [[nodiscard]] Json watches() const;
+    [[nodiscard]] Json correlation() const;
 
     Daemon& daemon_;
 };

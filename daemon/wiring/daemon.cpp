@@ -92,8 +92,10 @@ Status Daemon::open_journal() {
         return explain_unreadable(store.status(), options_.journal);
     }
     store_ = std::move(*store);
-    pipeline_ = std::make_unique<Pipeline>(*store_, paths_, clock_,
-                                           Pipeline::Config{.pushback = options_.pushback});
+    // The channel asks for no operations of others, so none can be an answer.
+    pipeline_ = std::make_unique<Pipeline>(
+        *store_, paths_, clock_,
+        Pipeline::Config{.pushback = options_.pushback, .correlate = {.answers = false}});
     loop_->before_wait([this] { return pipeline_->turn(); });
     if (Status status = start_compressor(); !status) {
         return status;
@@ -360,7 +362,7 @@ Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mou
     injector_ = std::make_unique<fuse::Injector>(*mount_, *watchers_, dev);
     const bool injects = (channel_->features() & VX_FEATURE_INJECT) != 0;
     pipeline_->subscribe([this, injects](const EventView& view) {
-        if (invalidator_->on_event(view) && injects) {
+        if (invalidator_->on_event(view) && injects && !view.duplicate) {
             injector_->add(view);
         }
     });

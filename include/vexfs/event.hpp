@@ -122,6 +122,10 @@ class UserOps {
     std::array<UserOp, kMax> ops_{};
 };
 
+// A flag of the event that is none of its record.
+inline constexpr std::uint32_t kFlagDuplicate = 1U << 31U;
+static_assert((VX_F_ALL & kFlagDuplicate) == 0);
+
 struct EventView {
     std::uint64_t seq = 0;      // place in the stream: dense, a jump is a loss
     std::uint64_t real_ns = 0;  // nanoseconds since 1970-01-01 UTC
@@ -132,9 +136,10 @@ struct EventView {
     std::string_view old_path;  // FileRename: before it
     std::uint64_t hash = 0;     // XXH3-64 over all bytes of the record
     std::uint64_t cause = 0;    // seq of the event that led to this one; 0: none known
-    std::uint64_t chain = 0;    // causal chain; 0: none
+    std::uint64_t chain = 0;    // seq of the first event of its causal chain; 0: none
     float score = 0;            // share of the record's fields that are kept: 1.0, or it is a bug
     Boundary boundary = Boundary::kernel;
+    bool duplicate = false;  // another boundary reported the same change before: `cause`
     std::uint16_t producer = 0;  // whose sub-ring it was in: a CPU, or one of the mount's threads
     UserOps ops;
 
@@ -151,6 +156,10 @@ struct EventView {
     }
     // enum vx_op, or enum vx_uop when pushed().
     [[nodiscard]] unsigned op() const { return record->op; }
+    // VX_F_* of the record, and kFlagDuplicate: what is shown and filtered.
+    [[nodiscard]] std::uint32_t flags() const {
+        return event().flags | (duplicate ? kFlagDuplicate : 0);
+    }
     // "FileCreate", or "VectorSearch" when pushed(); "unknown" for what is none.
     [[nodiscard]] const char* op_name() const {
         const char* known = pushed() ? vx_uop_name(op()) : vx_op_name(op());

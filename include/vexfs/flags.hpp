@@ -5,11 +5,12 @@
 #include <array>
 #include <string_view>
 
-#include "abi/event.h"
+#include "vexfs/event.hpp"
 
 namespace vexfs {
 
-// The name of one VX_F_* bit ("directory", "exec" ...), by bit number; empty for none.
+// The name of one bit of EventView::flags() ("directory", "exec" ...), by its number; empty for
+// none.
 constexpr std::string_view flag_name(unsigned bit) {
     constexpr auto kNames = std::to_array<std::string_view>(
         {"directory", "exec",      "wrote",    "replaced", "exchange",  "tmpfile",
@@ -17,7 +18,8 @@ constexpr std::string_view flag_name(unsigned bit) {
          "datasync",  "sync_fs",   "sync_all", "lazy",     "bind",      "remount",
          "move",      "special",   "resync",   "no_name",  "open_trunc"});
     static_assert((1U << kNames.size()) - 1 == VX_F_ALL, "a flag of the ABI has no name here");
-    return bit < kNames.size() ? kNames[bit] : std::string_view();
+    static_assert(kFlagDuplicate == 1U << 31U);
+    return bit < kNames.size() ? kNames[bit] : bit == 31 ? "duplicate" : std::string_view();
 }
 
 }  // namespace vexfs

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events a second through the daemon's pipeline on one core: drain, paths, translation, store. The
-// ring is filled first, then the time of emptying it is taken. The store is a null store (what is
-// in front of it alone), or the journal in the daemon's event loop, until all is written, or until
-// all is durable; the reference is a plain append of the journal's bytes to a file on the same file
+// Events a second through the daemon's pipeline on one core: drain, paths, translation,
+// correlation, store. The ring is filled first, then the time of emptying it is taken. The store is
+// a null store (what is in front of it alone; also with two rings, of which the second reports what
+// the first does), or the journal in the daemon's event loop, until all is written, or until all is
+// durable; the reference is a plain append of the journal's bytes to a file on the same file
 // system.
 #include <fcntl.h>
 #include <unistd.h>
@@ -70,18 +71,18 @@ void fail(const char* what, const Status& status) {
 // What a program that makes, writes, closes, changes and removes files leaves in the ring.
 class Workload {
   public:
-    explicit Workload(vx_ring* ring) : ring_(ring) {}
-
-    void fill() {
+    explicit Workload(vx_ring* ring) : ring_(ring) {
         for (unsigned d = 0; d < kDirectories; d++) {
             announce(d);
         }
+    }
+
+    // The n-th of kEvents.
+    void happens(unsigned n) {
         constexpr unsigned kOps[] = {VX_OP_FILE_CREATE, VX_OP_FILE_WRITE, VX_OP_FILE_WRITE,
                                      VX_OP_FILE_CLOSE,  VX_OP_FILE_CHMOD, VX_OP_FILE_RENAME,
                                      VX_OP_FILE_WRITE,  VX_OP_FILE_DELETE};
-        for (unsigned i = 0; i < kEvents; i++) {
-            event(kOps[i % std::size(kOps)], i / std::size(kOps));
-        }
+        event(kOps[n % std::size(kOps)], n / std::size(kOps));
     }
 
   private:
@@ -138,43 +139,67 @@ class Workload {
 struct Rate {
     double per_second = 0;
     std::uint64_t lost = 0;
+    std::uint64_t evicted = 0;
 };
 
-Rate drain(journal::Store& store, const std::function<void(Pipeline&)>& finish) {
-    auto ring = MemoryRing::create({.producers = 1, .size_m = kRing, .size_d = kRing}, [] {});
-    if (!ring) {
-        fail("ring", ring.status());
-    }
+std::unique_ptr<Source> source_of(MemoryRing& ring, Boundary boundary) {
     auto source = Source::create(
-        {.ring = {static_cast<const std::byte*>((*ring)->mapping()), (*ring)->mapping_bytes()},
-         .consumer = (*ring)->consumer(),
-         .boundary = Boundary::kernel,
-         .barrier = [&] {
-             vx_ring_flush_loss((*ring)->ring(), 0, VX_CLASS_M);
-             vx_ring_flush_loss((*ring)->ring(), 0, VX_CLASS_D);
+        {.ring = {static_cast<const std::byte*>(ring.mapping()), ring.mapping_bytes()},
+         .consumer = ring.consumer(),
+         .boundary = boundary,
+         .barrier = [&ring] {
+             vx_ring_flush_loss(ring.ring(), 0, VX_CLASS_M);
+             vx_ring_flush_loss(ring.ring(), 0, VX_CLASS_D);
              return Status();
          }});
     if (!source) {
         fail("reader", source.status());
     }
+    return std::move(*source);
+}
+
+// Every boundary reports the same, from a ring of its own.
+Rate drain(journal::Store& store, const std::function<void(Pipeline&)>& finish,
+           const std::vector<Boundary>& boundaries = {Boundary::kernel}) {
     DirectoryMap paths;
     paths.anchor({kFs, 2, 0}, "/srv/data");
     const SystemClock clock;
-    Pipeline pipeline(store, paths, clock, {});
-    pipeline.add_source(std::move(*source));
-    Workload((*ring)->ring()).fill();
+    Pipeline pipeline(store, paths, clock, {.correlate = {.answers = false}});
+    std::vector<std::unique_ptr<MemoryRing>> rings;
+    for (const Boundary boundary : boundaries) {
+        auto ring = MemoryRing::create({.producers = 1, .size_m = kRing, .size_d = kRing}, [] {});
+        if (!ring) {
+            fail("ring", ring.status());
+        }
+        rings.push_back(std::move(*ring));
+        pipeline.add_source(source_of(*rings.back(), boundary));
+    }
+    std::vector<Workload> workloads;
+    for (auto& ring : rings) {
+        workloads.emplace_back(ring->ring());
+    }
+    for (unsigned n = 0; n < kEvents; n++) {
+        for (Workload& workload : workloads) {
+            workload.happens(n);
+        }
+    }
     const std::uint64_t start = now_ns();
     finish(pipeline);
     const std::uint64_t took = now_ns() - start;
     const PipelineCounters& c = pipeline.counters();
-    if (c.events + c.lost != kEvents || c.no_path != 0) {
-        std::fprintf(stderr, "%llu events, %llu lost, %llu without a path, of %u\n",
+    const correlate::Counters correlation = pipeline.correlation();
+    if (c.events + c.lost != kEvents * rings.size() || c.no_path != 0 ||
+        (c.lost == 0 && correlation.duplicates != kEvents * (rings.size() - 1))) {
+        std::fprintf(stderr,
+                     "%llu events, %llu lost, %llu without a path, %llu duplicates, of %u\n",
                      static_cast<unsigned long long>(c.events),
                      static_cast<unsigned long long>(c.lost),
-                     static_cast<unsigned long long>(c.no_path), kEvents);
+                     static_cast<unsigned long long>(c.no_path),
+                     static_cast<unsigned long long>(correlation.duplicates), kEvents);
         std::exit(1);
     }
-    return {static_cast<double>(c.events) * 1e9 / static_cast<double>(took), c.lost};
+    return {static_cast<double>(c.events) * 1e9 / static_cast<double>(took), c.lost,
+            correlation.echoes_evicted + correlation.sessions.evicted};
 }
 
 // As many bytes as the journal wrote, appended in pieces of 1 MiB.
@@ -243,10 +268,14 @@ Rate drain_to_journal(journal::Durability durability, Row* row) {
 int main(int argc, char** argv) {
     const Arguments arguments(argc, argv, "Events a second through the pipeline, one core.");
     pin(0);
-    Row null{.what = "drain + paths + translation, null store",
+    Row null{.what = "drain + translation + correlation, null store",
              .unit = "M/s",
              .goal = "at least 5 M/s",
              .can_lose = true};
+    Row twice{.what = "the same, two boundaries, half duplicates",
+              .unit = "M/s",
+              .can_lose = true,
+              .can_evict = true};
     Row written{.what = "the same + journal, until all is written",
                 .unit = "M/s",
                 .reference = "plain append of the same bytes",
@@ -258,10 +287,13 @@ int main(int argc, char** argv) {
                 .can_lose = true};
     for (unsigned run = 0; run <= arguments.runs; run++) {
         NullStore nothing;
-        const Rate a = drain(nothing, [](Pipeline& pipeline) {
+        const auto to_the_end = [](Pipeline& pipeline) {
             while (pipeline.turn()) {
             }
-        });
+        };
+        const Rate a = drain(nothing, to_the_end);
+        NullStore nothing_either;
+        const Rate a2 = drain(nothing_either, to_the_end, {Boundary::kernel, Boundary::fuse});
         const Rate b = drain_to_journal(journal::Durability::none, run != 0 ? &written : nullptr);
         const Rate c =
             drain_to_journal(journal::Durability::interval, run != 0 ? &durable : nullptr);
@@ -270,10 +302,14 @@ int main(int argc, char** argv) {
         }
         null.value.add(a.per_second / 1e6);
         null.lost += a.lost;
+        twice.value.add(a2.per_second / 1e6);
+        twice.lost += a2.lost;
+        twice.evicted += a2.evicted;
         written.lost += b.lost;
         durable.lost += c.lost;
     }
     arguments.print(null);
+    arguments.print(twice);
     arguments.print(written);
     arguments.print(durable);
     return 0;

@@ -108,6 +108,8 @@ struct Row {
     std::string goal{};      // in words; empty: none
     std::uint64_t lost = 0;  // over all runs
     bool can_lose = false;
+    std::uint64_t evicted = 0;  // entries of bounded tables, over all runs
+    bool can_evict = false;
 };
 
 inline std::string number(double value) {
@@ -130,6 +132,9 @@ inline void print_json(const Row& r) {
     if (r.can_lose) {
         std::printf(",\"lost\":%llu", static_cast<unsigned long long>(r.lost));
     }
+    if (r.can_evict) {
+        std::printf(",\"evicted\":%llu", static_cast<unsigned long long>(r.evicted));
+    }
     std::printf(",\"goal\":\"%s\"}\n", r.goal.c_str());
 }
 
@@ -139,6 +144,9 @@ inline void print_text(const Row& r) {
                 r.unit.c_str(), number(r.value.min()).c_str(), number(r.value.max()).c_str());
     if (r.can_lose) {
         std::printf("  lost %llu", static_cast<unsigned long long>(r.lost));
+    }
+    if (r.can_evict) {
+        std::printf("  evicted %llu", static_cast<unsigned long long>(r.evicted));
     }
     std::printf("\n");
     if (!r.reference.empty()) {

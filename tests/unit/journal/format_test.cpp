@@ -74,6 +74,7 @@ TEST_CASE("format: an event comes back with everything that it had") {
         event.hash = translate::context_hash(record.record());
         event.cause = i;
         event.chain = i * 2;
+        event.duplicate = i % 3 == 0;
         event.boundary = static_cast<Boundary>(i % kBoundaries);
         event.ops = translate::operations(record.event());
         Encoded encoded = encode(event);
@@ -90,6 +91,7 @@ TEST_CASE("format: an event comes back with everything that it had") {
         REQUIRE(back.hash == event.hash);
         REQUIRE(back.cause == event.cause);
         REQUIRE(back.chain == event.chain);
+        REQUIRE(back.duplicate == event.duplicate);
         REQUIRE(back.score == 1.0F);
         REQUIRE(back.boundary == event.boundary);
         REQUIRE(back.ops == event.ops);

@@ -69,6 +69,7 @@ TEST_CASE("filter: fields are compared with what the event has") {
                             "path!~/x/**",
                             "flag=exchange",
                             "flag!=replaced",
+                            "not flag=duplicate",
                             "boundary=kernel",
                             "error=EACCES",
                             "error=13",
@@ -118,6 +119,9 @@ TEST_CASE("filter: fields are compared with what the event has") {
         INFO(no);
         CHECK_FALSE(matches(no, event));
     }
+    EventView duplicate = event;
+    duplicate.duplicate = true;
+    CHECK(matches("flag=duplicate and flag=exchange", duplicate));
 }
 
 TEST_CASE("filter: an operation that a program pushed is found by its own name only") {

@@ -148,6 +148,9 @@ TEST_CASE("json: an event has every field of the contract, with its value") {
     CHECK(j["comm"] == "touch");
     CHECK(j["error"] == 0);
     CHECK(j["flags"] == json::array({"tmpfile"}));
+    event.duplicate = true;
+    CHECK(parse(line_of(event))["flags"] == json::array({"tmpfile", "duplicate"}));
+    CHECK(violation(schema(), parse(line_of(event)), "event").empty());
     CHECK(j["cause"] == 41);
     CHECK(j["chain"] == 9);
     CHECK_FALSE(j.contains("path_b64"));
