@@ -196,7 +196,7 @@ class CommandLine {
         });
         CLI::App* repair = command(
             *journal, "repair",
-            "Put gaps in the place of what can not be read (no vexfsd may be on it; originals stay)",
+            "Put gaps in the place of what can not be read (not while vexfsd runs; originals stay)",
             [this] {
                 const Result<std::string> directory = journal_directory(context_, journal_);
                 return directory ? run_journal_repair(context_, *directory, dry_run_)

@@ -191,8 +191,12 @@ Status take_place(Disk& disk, std::uint64_t first_seq) {
         return status;
     }
     status = disk.remove(segment_name(first_seq));
-    // Somebody has taken the segment away meanwhile.
-    return status.code() == ENOENT ? disk.remove(name) : status;
+    if (status.code() != ENOENT) {
+        return status;
+    }
+    // Somebody has taken the segment away meanwhile, perhaps in both forms.
+    status = disk.remove(name);
+    return status.code() == ENOENT ? Status() : status;
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ struct Found {
     std::uint64_t first_seq = 0;
     std::string name;
     std::uint64_t file_len = 0;                // bytes
+    std::uint64_t modified_ns = 0;             // real time; no event in it is younger
     std::optional<SegmentHeader> header = {};  // nothing: not even a rescued one
     bool exact = true;                         // it is what was written
     std::string why = {};                      // what is wrong with it
@@ -77,7 +78,8 @@ class Repair {
     Status repair_segment(const Found& segment, std::uint64_t next);
     Status rewrite(const Found& segment, std::uint64_t next);
     Status replace(const Found& segment, std::uint64_t next);
-    [[nodiscard]] std::vector<std::byte> only_gap(const Gap& gap, std::uint64_t next) const;
+    [[nodiscard]] std::vector<std::byte> only_gap(const Gap& gap, std::uint64_t next,
+                                                  std::uint64_t real_ns) const;
     Result<std::string> kept_name(const std::string& name) const;
     Status keep(const std::string& name, const std::string& kept);
     Status remove_compressed(const Found& segment);
@@ -100,6 +102,8 @@ Result<Found> Repair::look_at(std::uint64_t first_seq) {
         }
     }
     found.file_len = static_cast<std::uint64_t>(st.st_size);
+    found.modified_ns = static_cast<std::uint64_t>(st.st_mtim.tv_sec) * 1'000'000'000 +
+                        static_cast<std::uint64_t>(st.st_mtim.tv_nsec);
     const Result<SegmentReader> reader = SegmentReader::open(disk_.directory(), first_seq);
     if (reader) {
         found.header = reader->header();
@@ -153,6 +157,10 @@ void Repair::rescue(Found& segment) {
     }
     segment.header = rescued->header;
     segment.exact = rescued->exact;
+    if (segment.header->created_real_ns == 0) {
+        segment.header = make_segment_header({rescued->header.journal}, {}, segment.first_seq,
+                                             segment.modified_ns);
+    }
     if (id_.is_nil()) {
         id_ = {rescued->header.journal};
     }
@@ -251,7 +259,7 @@ Status Repair::replace(const Found& segment, std::uint64_t next) {
     if (!kept) {
         return kept.status();
     }
-    const std::vector<std::byte> bytes = only_gap(gap, next);
+    const std::vector<std::byte> bytes = only_gap(gap, next, segment.modified_ns);
     if (!config_.dry_run) {
         Status status = write_segment(
             disk_, segment.first_seq, [&](const Rewrite::Output& output) { return output(bytes); },
@@ -271,9 +279,10 @@ Status Repair::replace(const Found& segment, std::uint64_t next) {
 }
 
 // A segment with this gap and nothing else.
-std::vector<std::byte> Repair::only_gap(const Gap& gap, std::uint64_t next) const {
+std::vector<std::byte> Repair::only_gap(const Gap& gap, std::uint64_t next,
+                                        std::uint64_t real_ns) const {
     const EntryCodec codec(id_);
-    const SegmentHeader header = make_segment_header(id_, {}, gap.from, 0, gap.to + 1);
+    const SegmentHeader header = make_segment_header(id_, {}, gap.from, real_ns, gap.to + 1);
     const std::size_t gap_len = EntryCodec::size_of(gap);
     std::vector<std::byte> bytes(sizeof(header) + gap_len + (next != kNoNext ? kSealBytes : 0));
     std::memcpy(bytes.data(), &header, sizeof(header));

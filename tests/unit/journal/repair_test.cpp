@@ -249,6 +249,11 @@ TEST_CASE("repair: a file of which nothing can be read is set aside, with a gap 
         journal.damage(1, 0, std::string(size(1), 'x'));
         CHECK(journal.repair().lost == journal.numbers[2] - journal.numbers[1]);
         CHECK(journal.done[0].action == RepairAction::replace);
+        // Retention asks how old it is.
+        const UniqueFd fd(::open(journal.dir.path().c_str(), O_RDONLY | O_DIRECTORY));
+        const auto reader = journal::SegmentReader::open(fd.get(), journal.numbers[1]);
+        REQUIRE(reader.ok());
+        CHECK(reader->header().created_real_ns > 1'700'000'000'000'000'000);
         CHECK(std::filesystem::file_size(journal.path(1) + ".damaged") > 1000);
         CHECK(journal.read() == all_but(60, first, next - 1));
     }
