@@ -129,13 +129,11 @@ class SimulatedDisk : public journal::Disk {
         return {};
     }
     Status sync_directory() override {
-        if (dead() || fails(bad_syncs)) {
-            return Status::error(EIO, "sync directory: Input/output error");
-        }
-        if (!lies) {
+        const bool bad = dead() || fails(bad_syncs);
+        if (!bad && !lies) {
             keep_names(pending_names_.size());
         }
-        return {};
+        return bad ? Status::error(EIO, "sync directory: Input/output error") : Status();
     }
 
     Status write(int fd, std::span<const std::byte> bytes, std::uint64_t offset) override {
@@ -147,13 +145,9 @@ class SimulatedDisk : public journal::Disk {
         if (end > node.cache.size() && used() + end - node.cache.size() > room) {
             return Status::error(ENOSPC, "write: No space left on device");
         }
-        if (fails(bad_writes)) {
-            bytes = bytes.first(random_() % bytes.size());
-            node.put(fd, bytes, offset);
-            return Status::error(EIO, "write: Input/output error");
-        }
-        node.put(fd, bytes, offset);
-        return {};
+        const bool bad = fails(bad_writes);
+        node.put(fd, bad ? bytes.first(random_() % bytes.size()) : bytes, offset);
+        return bad ? Status::error(EIO, "write: Input/output error") : Status();
     }
     Status sync(int fd) override {
         if (dead()) {

@@ -305,7 +305,7 @@ static int errors(const char *directory)
 	WANT(vexfs_reader_cursor(reader, text, 10), -ENOSPC);
 	vexfs_reader_close(reader);
 	return vexfs_flag_name(0) && strcmp(vexfs_flag_name(0), "directory") == 0 &&
-	       !vexfs_flag_name(31) ? 0 : 1;
+	       !vexfs_flag_name(30) ? 0 : 1;
 }
 
 /* The journal of the vexfsd behind `socket`, when that is complete. */
