@@ -50,7 +50,8 @@ class Database {
         run("PRAGMA synchronous = FULL");  // what is committed survives a power cut
         run("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, fsid INTEGER, ino INTEGER, "
             "gen INTEGER, size INTEGER, seq INTEGER, op TEXT, events INTEGER) WITHOUT ROWID");
-        run("CREATE TABLE IF NOT EXISTS losses (first INTEGER, last INTEGER, reason TEXT)");
+        run("CREATE TABLE IF NOT EXISTS losses (first INTEGER, last INTEGER, reason TEXT, "
+            "scope TEXT, PRIMARY KEY (first, last, reason, scope)) WITHOUT ROWID");
         run("CREATE TABLE IF NOT EXISTS position (one INTEGER PRIMARY KEY CHECK (one = 1), "
             "cursor TEXT)");
     }
@@ -140,10 +141,12 @@ void apply(Database& db, const EventView& event) {
         std::uint64_t{e.size}, event.seq, std::string(event.op_name()));
 }
 
-// A real index would look through what the gap names, or through everything.
+// A real index would look through what the gap names, or through everything. A loss that takes no
+// number shares its position with what is before it, and comes again from there: here it is the
+// same row, as looking twice would be the same index.
 void apply(Database& db, const Gap& gap) {
-    db.run("INSERT INTO losses VALUES (?, ?, ?)", gap.from, gap.to,
-           std::string(vexfs::gap_reason_name(gap.reason)));
+    db.run("INSERT OR IGNORE INTO losses VALUES (?, ?, ?, ?)", gap.from, gap.to,
+           std::string(vexfs::gap_reason_name(gap.reason)), std::string(gap.scope));
 }
 
 // Applies up to `batch` events and losses, and stores where that leads, as one. False: there were

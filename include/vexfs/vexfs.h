@@ -155,12 +155,11 @@ struct vexfs_event {
     uint32_t replaced_mode;
 
     uint32_t pushed; /* 1: a program pushed it, and the following say who */
-    uint32_t pushed_channel;
     uint32_t pushed_pid;
+    uint32_t cookie; /* joins the two halves of an exchange; 0: none */
+    uint64_t pushed_channel;
     uint64_t pushed_user_data;
 
-    uint32_t cookie; /* joins the two halves of an exchange; 0: none */
-    uint32_t reserved;
     uint64_t ticket; /* place in the kernel's order of names */
     uint64_t cause;  /* seq of the event that led to this one; 0: none known */
     uint64_t chain;  /* causal chain; 0: none */

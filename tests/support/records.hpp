@@ -75,7 +75,7 @@ class PushedRecord {
         user.rec.op = static_cast<std::uint16_t>(uop);
         user.event_len = inner.record().len;
         user.rec.len = static_cast<std::uint32_t>(sizeof(user) + user.event_len);
-        user.channel = 7;
+        user.channel = (std::uint64_t{1} << 40U) + 7;
         user.user_data = 42;
         user.pid = 4711;
         std::memcpy(&user + 1, &inner.record(), user.event_len);

@@ -125,7 +125,11 @@ struct Scene {
                 return kills;
             }
             program.signal(SIGKILL);
-            REQUIRE(program.status() == 1000 + SIGKILL);
+            const int status = program.status();
+            if (status == 0) {
+                return kills;  // it was at its end at that moment
+            }
+            REQUIRE(status == 1000 + SIGKILL);
             window *= 1.01;  // a busy machine starts programs slowly
         }
         FAIL("it never came to its end");

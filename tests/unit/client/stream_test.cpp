@@ -193,6 +193,20 @@ TEST_CASE("binary stream: every flipped bit is noticed, and nothing is made of i
     REQUIRE(receive(sent, bytes, 64).finish.ok());
 }
 
+TEST_CASE("binary stream: a missing number is noticed at once, not only at the end") {
+    const Sent sent(19, 30);
+    unsigned noticed = 0;
+    for (std::size_t i = 0; i + 2 < sent.starts.size(); ++i) {
+        std::string bytes = sent.bytes.substr(0, sent.starts.back());  // without its end
+        bytes.erase(sent.starts[i], sent.starts[i + 1] - sent.starts[i]);
+        const Received r = receive(sent, bytes, 4096);
+        // Only a loss that takes no number leaves none out.
+        noticed += r.error.message().find("is expected") != std::string::npos ? 1 : 0;
+        REQUIRE((!r.error || r.events == sent.events.size()));
+    }
+    CHECK(noticed > 20);
+}
+
 TEST_CASE("binary stream: entries that are missing, doubled or of another journal are refused") {
     const Sent sent(13, 10);
     const auto entry = [&](std::size_t i) {
