@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import threading
-import time
 
 from session import Vexfsd, check, check_equal, finish, run, wait_for
 
@@ -23,13 +22,14 @@ def loaded():
 
 
 class Traffic:
-    """File operations that do not stop for anything; `pause`: seconds between two rounds of four
-    events of class M and two of class D."""
+    """File operations that do not stop for anything, in rounds of four events of class M and two of
+    class D; `rounds_allowed`: but wait when so many are done, until allow()."""
 
-    def __init__(self, directory, pause=0):
+    def __init__(self, directory, rounds_allowed=None):
         os.makedirs(directory, exist_ok=True)
         self.directory = directory
-        self.pause = pause
+        self.limited = rounds_allowed is not None
+        self.allowed = threading.Semaphore(rounds_allowed or 0)
         self.end = threading.Event()
         self.rounds = 0
         self.thread = threading.Thread(target=self.work)
@@ -46,11 +46,15 @@ class Traffic:
             os.rename(path, path + "-moved")
             os.unlink(path + "-moved")
             self.rounds = number
-            if self.pause:
-                time.sleep(self.pause)
+            if self.limited:
+                self.allowed.acquire()
+
+    def allow(self, more):
+        self.allowed.release(more)
 
     def stop(self):
         self.end.set()
+        self.allowed.release()
         self.thread.join()
 
 
@@ -138,11 +142,14 @@ def killed():
     check("a device that was removed comes back by doctor's command", len(commands) == 1
           and run("sh", "-c", commands[0]).returncode == 0 and repairs(daemon) == [], str(commands))
     os.mkdir("/tmp/mount/directory")
-    # The ring holds 3,000 of its rounds: half a minute without a daemon, however fast the machine.
-    traffic = Traffic("/tmp/watched/traffic", pause=0.01)
+    # The ring holds 3,000 of its rounds, which is what may happen without a daemon.
+    traffic = Traffic("/tmp/watched/traffic", rounds_allowed=200)
     check("traffic", wait_for(lambda: traffic.rounds > 200))
     cursor = daemon.sync()
+    traffic.allow(1500)
     check("killed with -9", daemon.kill())
+    traffic.allow(1000)
+    check("the traffic goes on", wait_for(lambda: traffic.rounds > 1701))
     check("the mount is broken now", run("ls", "/tmp/mount").returncode != 0)
     os.mkdir("/tmp/watched/meanwhile")
     doctor = daemon.ctl("--json", "doctor")
@@ -156,6 +163,8 @@ def killed():
     check("the mount shows the source again", os.listdir("/tmp/mount") == ["directory"])
     os.mkdir("/tmp/watched/afterwards")
     os.mkdir("/tmp/mount/afterwards")
+    traffic.allow(100)
+    check("and still does", wait_for(lambda: traffic.rounds > 2701))
     traffic.stop()
     daemon.sync()
     lines = daemon.lines("--since", cursor)
