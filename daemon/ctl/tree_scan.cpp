@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -27,30 +26,13 @@ bool is_gone(int error) {
 
 }  // namespace
 
-// As the module and the FUSE boundary name a file system.
-std::uint64_t TreeScan::fsid_of(int fd, dev_t dev) {
-    for (const auto& [known, fsid] : fsids_) {
-        if (known == dev) {
-            return fsid;
-        }
-    }
-    struct statfs fs {};
-    std::uint64_t fsid = 0;
-    if (::fstatfs(fd, &fs) == 0) {
-        fsid = static_cast<std::uint32_t>(fs.f_fsid.__val[0]) |
-               static_cast<std::uint64_t>(static_cast<std::uint32_t>(fs.f_fsid.__val[1])) << 32U;
-    }
-    fsids_.emplace_back(dev, fsid != 0 ? fsid : dev);
-    return fsids_.back().second;
-}
-
 // False: no such name (any more).
 Result<bool> TreeScan::look(int parent, const char* name, Found& found) {
     found.fd = UniqueFd(::openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!found.fd || ::fstat(found.fd.get(), &found.stat) != 0) {
         return is_gone(errno) ? Result<bool>(false) : Status::from_errno(errno, "look at " + path_);
     }
-    found.object = {fsid_of(found.fd.get(), found.stat.st_dev), found.stat.st_ino,
+    found.object = {fsids_.of(found.fd.get(), found.stat.st_dev), found.stat.st_ino,
                     fuse::FileHandle::of(found.fd.get()).generation()};
     found.target.clear();
     if (S_ISLNK(found.stat.st_mode)) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/file_system_ids.hpp"
 #include "base/status.hpp"
 #include "paths/directory_map.hpp"
 
@@ -70,13 +71,12 @@ class TreeScan {
     Status give(const Found& found, const ObjectKey& parent, std::string_view name);
     Status descend(const Found& directory, unsigned depth);
     Status each_name(int fd, const ObjectKey& directory, unsigned depth);
-    std::uint64_t fsid_of(int fd, dev_t dev);
 
     Emit emit_;
     std::string path_;  // of what is being looked at
     dev_t dev_ = 0;     // mount points are named, and not entered
     std::unordered_set<ObjectKey, ObjectKeyHash> scanned_;
-    std::vector<std::pair<dev_t, std::uint64_t>> fsids_;
+    FileSystemIds fsids_;
     std::uint64_t records_ = 0;
 };
 

@@ -262,29 +262,12 @@ std::vector<NodePlace> NodeTable::places_of(std::size_t index) const {
 
 std::uint64_t NodeTable::fsid_of(int fd, dev_t dev) {
     std::lock_guard guard(fsids_lock_);
-    for (const auto& [known, fsid] : fsids_) {
-        if (known == dev) {
-            return fsid;
-        }
-    }
-    struct statfs fs {};
-    std::uint64_t fsid = 0;
-    if (::fstatfs(fd, &fs) == 0) {
-        fsid = static_cast<std::uint32_t>(fs.f_fsid.__val[0]) |
-               static_cast<std::uint64_t>(static_cast<std::uint32_t>(fs.f_fsid.__val[1])) << 32;
-    }
-    fsids_.emplace_back(dev, fsid != 0 ? fsid : dev);
-    return fsids_.back().second;
+    return fsids_.of(fd, dev);
 }
 
 dev_t NodeTable::device_of(std::uint64_t fsid) const {
     std::lock_guard guard(fsids_lock_);
-    for (const auto& [dev, known] : fsids_) {
-        if (known == fsid) {
-            return dev;
-        }
-    }
-    return 0;
+    return fsids_.device_of(fsid);
 }
 
 }  // namespace vexfs::fuse

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/file_system_ids.hpp"
 #include "base/status.hpp"
 #include "fuse/file_handle.hpp"
 #include "fuse/observation.hpp"
@@ -159,7 +160,7 @@ class NodeTable {
     mutable Shard shards_[kShards];
     mutable std::mutex place_locks_[kPlaceLocks];
     mutable std::mutex fsids_lock_;
-    std::vector<std::pair<dev_t, std::uint64_t>> fsids_;
+    FileSystemIds fsids_;
     std::mutex orphans_lock_;
     std::unordered_map<Node*, bool> orphans_;  // unlisted nodes that the kernel still remembers
 };
