@@ -128,25 +128,21 @@ Status set_duration(std::uint64_t& target_s, const RawValue& value) {
     return seconds.status();
 }
 
-Status set_durability(journal::Durability& target, const RawValue& value) {
-    const auto& names = journal::kDurabilities;
+// One of `names`, which are in the order of the values. `what`: "durability".
+template <typename Value, std::size_t kCount>
+Status set_named(Value& target, const RawValue& value,
+                 const std::array<std::string_view, kCount>& names, const char* what) {
     const auto found = std::find(names.begin(), names.end(), value.words[0]);
     if (found == names.end()) {
-        return invalid("there is no durability \"" + value.words[0] +
-                       "\", use one of none, interval, commit");
+        std::string message =
+            std::string("there is no ") + what + " \"" + value.words[0] + "\", use one of";
+        for (const std::string_view name : names) {
+            message += name == names.front() ? " " : ", ";
+            message += name;
+        }
+        return invalid(std::move(message));
     }
-    target = static_cast<journal::Durability>(found - names.begin());
-    return {};
-}
-
-Status set_compress(journal::Compression& target, const RawValue& value) {
-    const auto& names = journal::kCompressions;
-    const auto found = std::find(names.begin(), names.end(), value.words[0]);
-    if (found == names.end()) {
-        return invalid("there is no compression \"" + value.words[0] +
-                       "\", use one of none, zstd");
-    }
-    target = static_cast<journal::Compression>(found - names.begin());
+    target = static_cast<Value>(found - names.begin());
     return {};
 }
 
@@ -217,7 +213,10 @@ const std::array kSettings{
     Setting{"durability", Kind::text, "MODE",
             "When the journal survives a power cut: none (when the kernel has written it out), "
             "interval (see --sync-interval), commit (each write waits for the disk)",
-            "interval", [](O& o, const V& v) { return set_durability(o.durability, v); }},
+            "interval",
+            [](O& o, const V& v) {
+                return set_named(o.durability, v, journal::kDurabilities, "durability");
+            }},
     Setting{"sync-interval", Kind::text, "SECONDS",
             "With --durability interval: how much a power cut may cost; 0.001 to 60", "0.1",
             [](O& o, const V& v) -> Status {
@@ -242,7 +241,10 @@ const std::array kSettings{
     Setting{"compress", Kind::text, "METHOD",
             "What becomes of the journal's files that are full: none (they stay as they are), zstd "
             "(compressed in the background)",
-            "none", [](O& o, const V& v) { return set_compress(o.compress, v); }},
+            "none",
+            [](O& o, const V& v) {
+                return set_named(o.compress, v, journal::kCompressions, "compression");
+            }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",
