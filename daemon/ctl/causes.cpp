@@ -6,7 +6,7 @@
 #include <charconv>
 #include <iterator>
 
-#include "ctl/journal.hpp"
+#include "ctl/open_journal.hpp"
 #include "ctl/output.hpp"
 #include "route/json.hpp"
 #include "route/text.hpp"
@@ -158,22 +158,19 @@ int run(const Context& context, const CausesArgs& args, int (Causes::*act)(std::
         fail(context, event.status());
         return kUsage;
     }
-    const Result<std::string> directory = journal_directory(context, args.journal);
-    if (!directory) {
-        return fail(context, directory.status());
+    Result<OpenJournal> journal = OpenJournal::open(context, args.journal);
+    if (!journal) {
+        return fail(context, journal.status());
     }
-    Result<Reader> reader = Reader::open(*directory);
-    if (!reader) {
-        return fail(context, reader.status());
-    }
-    if (!event->journal.is_nil() && event->journal != reader->journal()) {
-        return fail(context, reader->seek(*event));  // which says what is wrong with it
+    Reader& reader = journal->reader;
+    if (!event->journal.is_nil() && event->journal != reader.journal()) {
+        return fail(context, reader.seek(*event));  // which says what is wrong with it
     }
     Result<Output> output = Output::create();
     if (!output) {
         return fail(context, output.status());
     }
-    return (Causes(context, std::move(*reader), std::move(*output)).*act)(event->seq);
+    return (Causes(context, std::move(reader), std::move(*output)).*act)(event->seq);
 }
 
 }  // namespace

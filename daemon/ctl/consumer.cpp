@@ -9,6 +9,7 @@
 
 #include "control/render.hpp"
 #include "ctl/journal.hpp"
+#include "ctl/open_journal.hpp"
 #include "ctl/position.hpp"
 #include "vexfs/consumer.hpp"
 
@@ -27,22 +28,6 @@ int show_position(const Context& context, const std::string& name, const Cursor&
     return said ? kDone : kFailed;
 }
 
-// A directory with a journal in it, and a reader of that.
-struct Journal {
-    std::string directory;
-    Reader reader;
-
-    static Result<Journal> open(const Context& context, const std::string& given) {
-        Result<std::string> directory = journal_directory(context, given);
-        if (!directory) {
-            return directory.status();
-        }
-        Result<Reader> reader = Reader::open(*directory);
-        return reader ? Result<Journal>(Journal{std::move(*directory), std::move(*reader)})
-                      : reader.status();
-    }
-};
-
 }  // namespace
 
 int run_consumer_create(const Context& context, const ConsumerArgs& args) {
@@ -51,7 +36,7 @@ int run_consumer_create(const Context& context, const ConsumerArgs& args) {
         fail(context, at.status());
         return kUsage;
     }
-    Result<Journal> journal = Journal::open(context, args.journal);
+    Result<OpenJournal> journal = OpenJournal::open(context, args.journal);
     if (!journal) {
         return fail(context, journal.status());
     }
@@ -70,7 +55,7 @@ int run_consumer_commit(const Context& context, const ConsumerArgs& args) {
         fail(context, expect ? to.status() : expect.status().with_context("--expect"));
         return kUsage;
     }
-    Result<Journal> journal = Journal::open(context, args.journal);
+    Result<OpenJournal> journal = OpenJournal::open(context, args.journal);
     if (!journal) {
         return fail(context, journal.status());
     }
@@ -95,7 +80,7 @@ int run_consumer_remove(const Context& context, const ConsumerArgs& args) {
 }
 
 int run_consumer_list(const Context& context, const ConsumerArgs& args) {
-    Result<Journal> journal = Journal::open(context, args.journal);
+    Result<OpenJournal> journal = OpenJournal::open(context, args.journal);
     if (!journal) {
         return fail(context, journal.status());
     }

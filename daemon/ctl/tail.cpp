@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "ctl/journal.hpp"
+#include "ctl/open_journal.hpp"
 #include "ctl/output.hpp"
 #include "ctl/position.hpp"
 #include "ctl/snapshot.hpp"
@@ -198,26 +198,24 @@ int run_tail(const Context& given, const TailArgs& args) {
         fail(context, since.status());
         return kUsage;
     }
-    const Result<std::string> directory = journal_directory(context, args.journal);
-    if (!directory) {
-        return fail(context, directory.status());
+    Result<OpenJournal> journal = OpenJournal::open(context, args.journal);
+    if (!journal) {
+        return fail(context, journal.status());
     }
-    Result<Reader> reader = Reader::open(*directory);
-    if (!reader) {
-        return fail(context, reader.status());
-    }
+    Reader& reader = journal->reader;
     std::optional<Consumer> consumer;
-    const Status placed = args.consumer.empty()
-                              ? since->place(*reader)
-                              : place_consumer(*directory, args.consumer, *reader, consumer);
+    const Status placed =
+        args.consumer.empty()
+            ? since->place(reader)
+            : place_consumer(journal->directory, args.consumer, reader, consumer);
     if (!placed) {
-        return fail_position(context, placed, *reader);
+        return fail_position(context, placed, reader);
     }
     Result<Output> output = Output::create();
     if (!output) {
         return fail(context, output.status());
     }
-    Tail tail(context, args, *format, std::move(*reader), std::move(*filter), std::move(*output));
+    Tail tail(context, args, *format, std::move(reader), std::move(*filter), std::move(*output));
     if (args.commit) {
         tail.commit_for(std::move(*consumer));
     }
