@@ -45,18 +45,8 @@ void SegmentStore::start_change_sync(int what) {
 }
 
 void SegmentStore::on_change_synced(int result) {
-    --in_flight_;
     --change_syncs_;
-    if (result < 0) {
-        ++stats_.sync_errors;
-        fail(Status::from_errno(result, "make a segment"));
-        return;
-    }
-    if (failing_) {
-        fail(health_);
-        return;
-    }
-    if (change_syncs_ != 0) {
+    if (has_failed(result, stats_.sync_errors, "make a segment") || change_syncs_ != 0) {
         return;
     }
     if (!std::exchange(next_named_, true)) {

@@ -262,14 +262,7 @@ void SegmentStore::start_sync() {
 }
 
 void SegmentStore::on_written(std::uint64_t number, int result) {
-    --in_flight_;
-    if (result < 0) {
-        ++stats_.write_errors;
-        fail(Status::from_errno(result, "write journal"));
-        return;
-    }
-    if (failing_) {
-        fail(health_);
+    if (has_failed(result, stats_.write_errors, "write journal")) {
         return;
     }
     writes_[number - writes_popped_].done = true;
@@ -291,15 +284,8 @@ void SegmentStore::on_written(std::uint64_t number, int result) {
 }
 
 void SegmentStore::on_synced(Point to, int result) {
-    --in_flight_;
     syncing_ = false;
-    if (result < 0) {
-        ++stats_.sync_errors;
-        fail(Status::from_errno(result, "sync journal"));
-        return;
-    }
-    if (failing_) {
-        fail(health_);
+    if (has_failed(result, stats_.sync_errors, "sync journal")) {
         return;
     }
     ++stats_.syncs;
@@ -368,6 +354,21 @@ void SegmentStore::tick() {
 }
 
 // ---- failing
+
+// For each result that comes: whether it, or one before it, is a failure, which is dealt with then.
+bool SegmentStore::has_failed(int result, std::uint64_t& errors, const char* what) {
+    --in_flight_;
+    if (result < 0) {
+        ++errors;
+        fail(Status::from_errno(result, what));
+        return true;
+    }
+    if (failing_) {
+        fail(health_);
+        return true;
+    }
+    return false;
+}
 
 // Called for each result that comes after the first failure, until nothing is under way.
 void SegmentStore::fail(const Status& status) {

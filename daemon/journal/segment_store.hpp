@@ -131,6 +131,7 @@ class SegmentStore final : public Store {
     void made_durable(const Point& to);
     void progress();
 
+    bool has_failed(int result, std::uint64_t& errors, const char* what);
     void fail(const Status& status);
     void give_up_segment();
     Status start_change();
