@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "correlate/correlator.hpp"
 #include "support/catch.hpp"
+#include "support/number_from.hpp"
 #include "support/records.hpp"
 #include "translate/translate.hpp"
 
@@ -321,9 +321,7 @@ void count(Truth& truth, Verdict& verdict) {
 TEST_CASE("duplicates against the truth: none is missed, and nothing else is taken for one") {
     const std::uint64_t seed = test::seed();
     INFO("VEXFS_SEED=" << seed);
-    const char* form = std::getenv("VEXFS_ECHOES");
-    const bool full = form != nullptr && std::string(form) == "full";
-    const std::size_t events = full ? 1'200'000 : 120'000;
+    const std::size_t events = test::number_from("VEXFS_ECHOES", 120'000, 1'200'000);
     Truth truth(seed);
     while (truth.size() < events) {
         truth.act();

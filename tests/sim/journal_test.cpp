@@ -3,7 +3,6 @@
 // promised held against it. VEXFS_SEED and VEXFS_CRASHES (default 2000; full: 100,000) choose.
 #include <spdlog/spdlog.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <string>
@@ -12,6 +11,7 @@
 #include "journal/segment_store.hpp"
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
+#include "support/number_from.hpp"
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/temp_directory.hpp"
@@ -20,17 +20,11 @@
 
 using namespace vexfs;  // NOLINT: a test
 using journal::SegmentStore;
+using test::number_from;
 using test::SimulatedDisk;
 using test::TempDirectory;
 
 namespace {
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-    const char* text = std::getenv(variable);
-    return text == nullptr             ? otherwise
-           : std::string(text) == "full" ? 100'000
-                                         : std::strtoull(text, nullptr, 10);
-}
 
 class Simulation {
   public:
@@ -302,8 +296,8 @@ std::uint64_t simulate(std::uint64_t seed, std::uint64_t lives, bool lies, std::
 TEST_CASE("journal: no power cut, kill or failing disk breaks a promise") {
     spdlog::set_level(spdlog::level::off);
     constexpr std::uint64_t kLives = 40;  // of one journal
-    const std::uint64_t crashes = number_from("VEXFS_CRASHES", 2'000);
-    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1);
+    const std::uint64_t crashes = number_from("VEXFS_CRASHES", 2'000, 100'000);
+    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1, 1);
     for (std::uint64_t n = 0; n < crashes / kLives; ++n) {
         std::string why;
         const std::uint64_t lives = simulate(first_seed + n, kLives, false, why);

@@ -4,7 +4,6 @@
 // 20,000) choose.
 #include <spdlog/spdlog.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -17,6 +16,7 @@
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
 #include "support/journal_files.hpp"
+#include "support/number_from.hpp"
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/temp_directory.hpp"
@@ -29,17 +29,11 @@ using test::BlockPlace;
 using test::blocks_of;
 using test::Files;
 using test::files_in;
+using test::number_from;
 using test::SimulatedDisk;
 using test::TempDirectory;
 
 namespace {
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-    const char* text = std::getenv(variable);
-    return text == nullptr               ? otherwise
-           : std::string(text) == "full" ? 20'000
-                                         : std::strtoull(text, nullptr, 10);
-}
 
 bool is_compressed(const std::string& name) {
     return name.ends_with(".zst");
@@ -364,8 +358,8 @@ class Rot {
 
 TEST_CASE("journal: a repair costs what was hit at rest, says so, and nothing else is changed") {
     spdlog::set_level(spdlog::level::off);
-    const std::uint64_t journals = number_from("VEXFS_ROT", 300);
-    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1);
+    const std::uint64_t journals = number_from("VEXFS_ROT", 300, 20'000);
+    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1, 1);
     std::uint64_t lost = 0;
     for (std::uint64_t seed = first_seed; seed < first_seed + journals; ++seed) {
         const TempDirectory dir;
@@ -384,8 +378,8 @@ TEST_CASE("journal: a repair costs what was hit at rest, says so, and nothing el
 
 TEST_CASE("journal: a machine that stops while segments are compressed loses nothing") {
     spdlog::set_level(spdlog::level::off);
-    const std::uint64_t journals = number_from("VEXFS_ROT", 300);
-    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1);
+    const std::uint64_t journals = number_from("VEXFS_ROT", 300, 20'000);
+    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1, 1);
     for (std::uint64_t seed = first_seed; seed < first_seed + journals; ++seed) {
         const TempDirectory dir;
         Rot rot(dir.path(), seed);

@@ -79,14 +79,21 @@ class Program {
         }
         return std::exchange(text_, {});
     }
-    std::string errors() {
-        std::string text;
-        while (read_more(err_.get(), text)) {
+    // Everything that it says on standard error, from its start to its end.
+    const std::string& errors() {
+        while (read_more(err_.get(), errors_)) {
         }
-        return text;
+        return errors_;
+    }
+    // Whether it says that there; not before it has, or has ended.
+    bool complains(const std::string& what) {
+        while (errors_.find(what) == std::string::npos && read_more(err_.get(), errors_)) {
+        }
+        return errors_.find(what) != std::string::npos;
     }
     void close_input() { in_.reset(); }
     void close_output() { out_.reset(); }
+    [[nodiscard]] pid_t pid() const { return pid_; }
     void signal(int number) const { ::kill(pid_, number); }
     // Whether it ends by itself in this time.
     [[nodiscard]] bool ends_within(std::chrono::microseconds time) const {
@@ -120,6 +127,7 @@ class Program {
     UniqueFd out_;
     UniqueFd err_;
     std::string text_;
+    std::string errors_;
 };
 
 }  // namespace vexfs::test
