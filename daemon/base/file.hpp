@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and writing a file at an offset, to the end of what was asked for.
+// Whether a file is there; reading and writing it at an offset, to the end of what was asked for.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "base/status.hpp"
 
@@ -44,6 +46,11 @@ inline Result<std::size_t> read_at(int fd, std::span<std::byte> place, std::uint
         done += static_cast<std::size_t>(n < 0 ? 0 : n);
     }
     return done;
+}
+
+// Whether the directory has something of this name; links are not followed.
+inline bool is_there(int directory, const std::string& name) {
+    return ::faccessat(directory, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 }  // namespace vexfs

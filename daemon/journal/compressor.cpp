@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.hpp"
 #include "journal/compress.hpp"
 #include "journal/segment_reader.hpp"
 
@@ -31,10 +32,6 @@ void become_unimportant() {
     ::setpriority(PRIO_PROCESS, 0, kLowestPriority);
     ::syscall(SYS_ioprio_set, kWhoProcess, 0, kLowestIoPriority);
     ::pthread_setname_np(::pthread_self(), "vx-compress");
-}
-
-bool is_plain(int directory, std::uint64_t first_seq) {
-    return ::faccessat(directory, segment_name(first_seq).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 }  // namespace
@@ -89,7 +86,8 @@ void Compressor::look() {
     // The last one is written.
     for (std::size_t i = 0; i + 1 < segments->size() && !stopped_; ++i) {
         const std::uint64_t first_seq = (*segments)[i];
-        if (refused_.contains(first_seq) || !is_plain(disk_.directory(), first_seq)) {
+        if (refused_.contains(first_seq) ||
+            !is_there(disk_.directory(), segment_name(first_seq))) {  // compressed
             continue;
         }
         if (Status status = compress(first_seq); !status) {

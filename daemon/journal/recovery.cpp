@@ -10,21 +10,19 @@
 #include <string>
 #include <vector>
 
+#include "base/file.hpp"
 #include "journal/segment_reader.hpp"
 
 namespace vexfs::journal {
 
 namespace {
 
-bool is_there(const Disk& disk, const std::string& name) {
-    return ::faccessat(disk.directory(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 // A daemon that was killed when it had compressed a segment has not taken away the plain one.
 Status remove_doubles(Disk& disk, const std::vector<std::uint64_t>& segments) {
     for (const std::uint64_t first_seq : segments) {
         const std::string name = compressed_segment_name(first_seq);
-        if (!is_there(disk, segment_name(first_seq)) || !is_there(disk, name)) {
+        if (!is_there(disk.directory(), segment_name(first_seq)) ||
+            !is_there(disk.directory(), name)) {
             continue;
         }
         if (Status status = disk.remove(name); !status) {
@@ -38,7 +36,7 @@ Status remove_doubles(Disk& disk, const std::vector<std::uint64_t>& segments) {
 Result<bool> has_header(Disk& disk, std::uint64_t first_seq) {
     const std::string name = segment_name(first_seq);
     struct stat st {};
-    if (is_there(disk, compressed_segment_name(first_seq))) {
+    if (is_there(disk.directory(), compressed_segment_name(first_seq))) {
         return true;
     }
     if (::fstatat(disk.directory(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -66,15 +64,17 @@ Status remove_headless(Disk& disk, std::vector<std::uint64_t>& segments) {
 // Entries from `next` on are those of the next segment.
 Status cut_overlap(Disk& disk, std::uint64_t first_seq, std::uint64_t next) {
     Result<SegmentReader> reader = SegmentReader::open(disk.directory(), first_seq);
-    if (!reader) {
-        return {};  // a segment that cannot be read holds nothing twice; verify tells of it
+    // One that cannot be read holds nothing twice, verify tells of it; nor does one that was
+    // compressed, which had its seal.
+    if (!reader || reader->file().compressed()) {
+        return {};
     }
     const EntryHeader* entry = reader->peek();
     while (entry != nullptr && last_seq(*entry) < next) {
         reader->advance(*entry);
         entry = reader->peek();
     }
-    if (entry == nullptr || reader->file().compressed()) {
+    if (entry == nullptr) {
         return {};
     }
     const std::string name = segment_name(first_seq);
@@ -104,7 +104,7 @@ Status replace(Disk& disk, const LastSegment& last, const SegmentHeader& header,
 }
 
 bool is_suspect(const Disk& disk) {
-    return is_there(disk, kSuspect);
+    return is_there(disk.directory(), kSuspect);
 }
 
 Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {

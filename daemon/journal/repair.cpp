@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.hpp"
 #include "journal/header_rescue.hpp"
 #include "journal/new_segment.hpp"
 #include "journal/running_hash.hpp"
@@ -319,7 +320,7 @@ Result<std::string> Repair::kept_name(const std::string& name) const {
 }
 
 Status Repair::keep(const std::string& name, const std::string& kept) {
-    const bool there = ::faccessat(disk_.directory(), kept.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    const bool there = is_there(disk_.directory(), kept);
     const Status status = there ? Status() : disk_.link(name, kept);
     return status ? disk_.sync_directory() : status;
 }
