@@ -50,6 +50,7 @@ struct Options {
     std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
     journal::RetentionLimits retention;
     journal::Compression compress = journal::Compression::none;  // of segments that are full
+    bool catalogue = true;  // it is kept, and losses are looked into
     std::string socket;   // control socket, absolute
     std::string config;   // the file that was read; empty: none
     std::string log_level;

@@ -245,6 +245,10 @@ const std::array kSettings{
             [](O& o, const V& v) {
                 return set_named(o.compress, v, journal::kCompressions, "compression");
             }},
+    Setting{"catalogue", Kind::flag, "",
+            "Keep a catalogue of all names beside the journal, and look for what was missed after "
+            "each loss; --catalogue=false: do not",
+            "true", [](O& o, const V& v) { return set_flag(o.catalogue, v); }},
     Setting{"socket", Kind::text, "PATH", "Control socket, for vexctl", kDefaultSocketPath,
             [](O& o, const V& v) { return set_path(o.socket, v); }, true},
     Setting{"allow-other", Kind::flag, "", "Other users may use the mount", "false",

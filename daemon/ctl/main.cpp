@@ -15,6 +15,7 @@
 #include "ctl/doctor.hpp"
 #include "ctl/help.hpp"
 #include "ctl/journal.hpp"
+#include "ctl/ls.hpp"
 #include "ctl/ops.hpp"
 #include "ctl/tail.hpp"
 #include "ctl/watch.hpp"
@@ -42,6 +43,7 @@ class CommandLine {
         add_causes();
         add_journal();
         add_consumer();
+        add_catalogue();
         command(app_, "ops", "The operations, and what becomes of each in either direction",
                 [this] { return run_ops(context_); });
         command(app_, "doctor", "Check module, daemon and mounts; name the repair of each problem",
@@ -84,9 +86,14 @@ class CommandLine {
             app_, "sync", "Return when all that happened before is durable and applied", [this] {
                 const auto timeout_ms = static_cast<std::uint64_t>(sync_timeout_s_ * 1000);
                 // The daemon knows better why it takes long: it gets the first word.
-                return ask_and_show(context_, {{"cmd", "sync"}, {"timeout_ms", timeout_ms}},
-                                    timeout_ms + 2'000);
+                return ask_and_show(
+                    context_,
+                    {{"cmd", "sync"}, {"timeout_ms", timeout_ms}, {"healed", healed_}},
+                    timeout_ms + 2'000);
             });
+        sync->add_flag("--healed", healed_,
+                       "Also wait until the catalogue has it and what was lost before has been "
+                       "looked for");
         sync->add_option("--timeout", sync_timeout_s_,
                          "Give up after this time, 0.001 to 86400 [default: 10]")
             ->type_name("SECONDS")
@@ -246,6 +253,21 @@ class CommandLine {
         }
     }
 
+    void add_catalogue() {
+        CLI::App* ls = command(app_, "ls", "Names as the catalogue has them, now or earlier",
+                               [this] { return run_ls(context_, ls_); });
+        ls->add_option("path", ls_.path, "Directory or file [default: what is kept]")
+            ->type_name("PATH");
+        ls->add_option("--at", ls_.at, "As it was behind this cursor [default: now]")
+            ->type_name("CURSOR");
+        ls->add_flag("-R,--recursive", ls_.recursive, "And all that is below");
+        ls->add_option("--journal", ls_.journal,
+                       "Directory of the journal [default: the running vexfsd's]")
+            ->type_name("DIR");
+        command(app_, "rebuild", "Make the catalogue anew, of the journal and of what is there",
+                [this] { return run_rebuild(context_); });
+    }
+
     int with_journal(int (*act)(const Context&, const std::string&)) {
         const Result<std::string> directory = journal_directory(context_, journal_);
         return directory ? act(context_, *directory) : fail(context_, directory.status());
@@ -259,6 +281,8 @@ class CommandLine {
     TailArgs tail_;
     ConsumerArgs consumer_;
     CausesArgs causes_;
+    LsArgs ls_;
+    bool healed_ = false;
     std::string journal_;
     bool dry_run_ = false;
 };

@@ -23,7 +23,11 @@ void see_count(RingPosition& at, unsigned producer, unsigned cls, std::uint64_t 
 
 void see(RingPosition& at, const EntryHeader& entry) {
     if (entry.kind == static_cast<std::uint16_t>(EntryKind::event)) {
-        const vx_record& record = *decode_event(entry).record;
+        const EventView event = decode_event(entry);
+        if (event.boundary == Boundary::system) {
+            return;  // it came from no ring
+        }
+        const vx_record& record = *event.record;
         const unsigned cls = record.type == VX_REC_USER ? VX_CLASS_M : vx_op_class(record.op);
         see_count(at, entry.producer, cls, record.count + 1);
         if (cls == VX_CLASS_M) {

@@ -41,7 +41,9 @@ bool Pipeline::turn() {
             break;
         }
     }
-    return finish_turn() && !stuck_ && !broken_ && read != 0;
+    const bool more_found = take_found() == config_.batch;
+    const bool more_there = finish_turn() && read != 0;
+    return !stuck_ && !broken_ && (more_there || more_found);
 }
 
 // Has written what was read, and sends what is pushed; then sleeps if nothing is left. Returns
@@ -316,19 +318,52 @@ bool Pipeline::take_event(Source& source, const vx_record& record, std::uint32_t
     if (record.type == VX_REC_EVENT) {
         // Paths and directories by the file system that the event came from: a mount has paths of
         // its own.
-        const auto& event = reinterpret_cast<const vx_event&>(record);
-        if (event.rec.op != VX_OP_DIR_DELETE) {
-            follow_directories(event, record.ticket);
-        }
-        find_path(event, view);
-        if (event.rec.op == VX_OP_DIR_DELETE) {
-            follow_directories(event, record.ticket);
-        }
+        place_event(reinterpret_cast<const vx_event&>(record), record.ticket, view);
     }
     correlator_.on_event(view);
     held_.kernel = &record;
     held_.event = true;
     return store_held();
+}
+
+// As if it had just happened: all tickets that were read are before it.
+unsigned Pipeline::take_found() {
+    unsigned n = 0;
+    while (found_ != nullptr && n < config_.batch && !stuck_ && !waiting()) {
+        const FoundEvent found = found_->next();
+        if (found.record == nullptr) {
+            break;
+        }
+        n++;
+        if (directories_ != nullptr) {
+            directories_->set_seq(store_.next_seq());
+        }
+        EventView& view = held_.view;
+        view = EventView{};
+        translator_.translate(*found.record, Boundary::system, view);
+        view.seq = store_.next_seq();
+        view.real_ns = clock_.real_ns();
+        const std::uint64_t tickets =
+            sources_.empty() ? 0 : sources_.front()->reader().next_ticket;
+        place_event(view.event(), tickets - (tickets != 0), view);
+        view.path = view.path.empty() ? found.path : view.path;
+        view.old_path = view.old_path.empty() ? found.old_path : view.old_path;
+        held_.kernel = found.record;
+        held_.event = true;
+        store_held();
+    }
+    return n;
+}
+
+// A directory that goes is looked up first.
+void Pipeline::place_event(const vx_event& event, std::uint64_t ticket, EventView& view) {
+    if (event.rec.op != VX_OP_DIR_DELETE) {
+        follow_directories(event, ticket);
+    }
+    find_path(event, view);
+    if (event.rec.op == VX_OP_DIR_DELETE) {
+        follow_directories(event, ticket);
+    }
 }
 
 // The old path of a directory's rename is looked up by its old parent and name, so it does not
@@ -392,7 +427,9 @@ void Pipeline::publish(const EventView& view) {
     for (const UserOp& op : view.ops) {
         counters_.by_uop[op.op]++;
     }
-    if (!view.pushed()) {
+    if (view.boundary == Boundary::system) {
+        counters_.found++;
+    } else if (!view.pushed()) {
         counters_.by_op[view.op()]++;
         counters_.units[view.op()] += view.ops.size();
     }

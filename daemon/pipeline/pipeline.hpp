@@ -2,6 +2,7 @@
 // Pipeline: from the rings to the journal, on one thread, in one direction.
 //
 //   ring -> directory map, path -> translate -> correlate -> store -> pushback, subscribers
+//   found (heal/) ---^
 //
 // turn() is called by the event loop before it waits. It reads what the rings hold, in place, and
 // appends it to the store, which writes it without anybody waiting. The room in the ring is given
@@ -24,6 +25,7 @@
 #include "journal/store.hpp"
 #include "paths/directory_log.hpp"
 #include "paths/directory_map.hpp"
+#include "pipeline/found.hpp"
 #include "pipeline/source.hpp"
 #include "pushback/push_ring.hpp"
 #include "translate/translate.hpp"
@@ -32,6 +34,7 @@ namespace vexfs {
 
 struct PipelineCounters {
     std::uint64_t events = 0;
+    std::uint64_t found = 0;          // of them, by looking after a loss
     std::uint64_t lost = 0;
     std::uint64_t gaps = 0;           // with numbers; an account alone is none
     std::uint64_t directories = 0;    // VX_REC_DIR records
@@ -66,6 +69,9 @@ class Pipeline {
     void map_mount(std::uint64_t mount_fsid, std::uint64_t backing_fsid) {
         mounts_[mount_fsid] = backing_fsid;
     }
+    // Asked for events that were found, once the rings are read. Outlives the pipeline's turns;
+    // nullptr: nobody.
+    void set_found(Found* found) { found_ = found; }
     // Written in front of every batch of events. `log` outlives the pipeline.
     void keep_directories(DirectoryLog* log) { directories_ = log; }
     // Called with every event, on the pipeline's thread; must not block.
@@ -138,11 +144,13 @@ class Pipeline {
     bool take(Source& source, const vx_item& item);
     bool take_event(Source& source, const vx_record& record, std::uint32_t producer);
     bool take_gap(Source& source, const vx_item& item);
+    unsigned take_found();
     void take_account(const vx_lost& lost, Gap& gap);
     [[nodiscard]] Gap gap_of_none(GapReason reason) const;
     void hold_gap(const Gap& gap, std::string scope);
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
     void under_mount(const EventView& view);
+    void place_event(const vx_event& event, std::uint64_t ticket, EventView& view);
     void find_path(const vx_event& event, EventView& view);
     void follow_directories(const vx_event& event, std::uint64_t ticket);
     // Something was read that the store has no room for.
@@ -165,6 +173,7 @@ class Pipeline {
     const Clock& clock_;
     Config config_;
     PushRing* push_ = nullptr;
+    Found* found_ = nullptr;
     translate::Translator translator_;
     std::uint64_t released_seq_ = 0;
     correlate::Correlator correlator_;

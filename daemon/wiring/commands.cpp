@@ -19,6 +19,7 @@ void Commands::add_to(ControlServer& server) {
         {"status", &Commands::status},         {"stats", &Commands::stats},
         {"sync", &Commands::sync},             {"watch_add", &Commands::watch_add},
         {"watch_remove", &Commands::watch_remove}, {"watch_list", &Commands::watch_list},
+        {"rebuild", &Commands::rebuild},
     };
     for (const auto& [name, method] : table) {
         server.add(name, [this, method = method](const Json& request, const Reply& reply) {
@@ -38,6 +39,9 @@ void Commands::status(const Json&, const Reply& reply) {
                      {"source", daemon_.channel_ ? "kernel" : "fuse"}};
     out["stream"] = stream();
     out["journal"] = journal();
+    if (daemon_.keeper_) {
+        out["catalogue"] = catalogue();
+    }
     if (daemon_.channel_) {
         out["channel"] = channel();
         out["pushback"] = pushback();
@@ -52,6 +56,7 @@ void Commands::status(const Json&, const Reply& reply) {
 Json Commands::stream() const {
     const PipelineCounters& c = daemon_.pipeline_->counters();
     Json out = {{"events", c.events},
+                {"found", c.found},
                 {"lost", c.lost},
                 {"gaps", c.gaps},
                 {"cursor", Cursor{daemon_.store_->id(), daemon_.store_->written_seq()}.text()},
@@ -86,6 +91,23 @@ Json Commands::journal() const {
                 {"retired_segments", kept.retired}});
     if (!kept.held_by.empty()) {
         out["held_by"] = kept.held_by;
+    }
+    return out;
+}
+
+Json Commands::catalogue() const {
+    const heal::KeeperState s = daemon_.keeper_->state();
+    Json out = {{"state", heal::phase_name(s.phase)},
+                {"applied_seq", s.applied_seq},
+                {"losses_healed", s.healed},
+                {"losses_pending", s.pending},
+                {"events_found", s.told}};
+    if (s.phase != heal::KeeperState::Phase::following) {
+        out["directories_seen"] = s.directories;
+        out["directories_waiting"] = s.waiting;
+    }
+    if (!s.problem.empty()) {
+        out["problem"] = s.problem;
     }
     return out;
 }
@@ -217,18 +239,42 @@ void Commands::sync(const Json& request, const Reply& reply) {
         *deadline = *timer;
     }
     daemon_.look_for_missed();
-    daemon_.pipeline_->sync([this, reply, deadline](const Status& status) {
-        if (!status) {
-            daemon_.loop_->cancel(*deadline);
-            reply.fail(status, "`vexctl status` says what is wrong");
-            return;
-        }
+    const bool healed = request.value("healed", false);
+    daemon_.pipeline_->sync([this, reply, deadline, healed](const Status& status) {
         const Cursor cursor{daemon_.store_->id(), daemon_.store_->durable_seq()};
-        daemon_.when_applied([this, reply, cursor, deadline] {
+        const auto answer = [this, reply, cursor, deadline](const Status& applied) {
             daemon_.loop_->cancel(*deadline);
-            reply.done({{"cursor", cursor.text()}});
-        });
+            applied ? reply.done({{"cursor", cursor.text()}})
+                    : reply.fail(applied, "`vexctl status` says what is wrong");
+        };
+        status ? when_applied(daemon_.store_->written_seq(), healed, answer) : answer(status);
     });
+}
+
+void Commands::when_applied(std::uint64_t seq, bool healed,
+                            std::function<void(const Status&)> done) {
+    daemon_.when_applied([this, seq, healed, done = std::move(done)] {
+        if (!healed) {
+            done({});
+        } else if (!daemon_.keeper_) {
+            done(Status::error(ENOTSUP, "vexfsd keeps no catalogue: it was started with "
+                                        "--catalogue=false"));
+        } else {
+            daemon_.keeper_->when_current(seq, [this, done](const Status& status) {
+                // A loop that takes nothing more has ended, and the connection with it.
+                daemon_.loop_->post([done, status] { done(status); }).ignore();
+            });
+        }
+    });
+}
+
+void Commands::rebuild(const Json&, const Reply& reply) {
+    if (!daemon_.keeper_) {
+        reply.fail("vexfsd keeps no catalogue: it was started with --catalogue=false");
+        return;
+    }
+    daemon_.keeper_->rebuild();
+    reply.done();
 }
 
 void Commands::watch_add(const Json& request, const Reply& reply) {
@@ -269,6 +315,7 @@ void Commands::watch_add(const Json& request, const Reply& reply) {
         reply.fail(added.status());
         return;
     }
+    daemon_.update_keeper();
     Json out{{"id", added->info.id}};
     put_bytes(out, "path", added->request.path);
     reply.done(out);
@@ -280,6 +327,7 @@ void Commands::watch_remove(const Json& request, const Reply& reply) {
         return;
     }
     const Status status = daemon_.watches_->remove(request.at("id").get<std::uint64_t>());
+    daemon_.update_keeper();
     status ? reply.done() : reply.fail(status);
 }
 

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const Make
         self->pipeline_->not_observed_until_now(self->store_->rebooted() ? GapReason::rebooted
                                                                          : GapReason::stopped);
     }
+    self->start_keeper();
     return self;
 }
 
@@ -381,7 +382,10 @@ Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mou
 Status Daemon::open_retention() {
     retention_ = std::make_unique<journal::Retention>(options_.journal, store_->id(),
                                                       options_.retention, *disk_, clock_);
-    const auto look = [this](int) { retention_->poke(pipeline_->released_seq() + 1); };
+    const auto look = [this](int) {
+        retention_->poke(pipeline_->released_seq() + 1);
+        update_keeper();
+    };
     look(0);
     return loop_->every(kRetainPeriodNs, look).status();
 }
@@ -421,6 +425,11 @@ std::vector<std::string> Daemon::degraded() const {
         reasons.emplace_back("this kernel can't observe some of the operations asked for");
     }
     add_gone_watches(reasons);
+    if (keeper_) {
+        if (const std::string problem = keeper_->state().problem; !problem.empty()) {
+            reasons.push_back("the catalogue is behind, and losses are not healed: " + problem);
+        }
+    }
     return reasons;
 }
 
@@ -469,6 +478,7 @@ Status Daemon::stop() {
         return {};
     }
     notify_stopping();
+    stop_keeper();
     control_.reset();
     if (mount_) {
         loop_->cancel(mount_poll_);

@@ -17,6 +17,7 @@
 #include "fuse/invalidator.hpp"
 #include "fuse/mount.hpp"
 #include "fuse/ring_sink.hpp"
+#include "heal/keeper.hpp"
 #include "journal/compressor.hpp"
 #include "journal/directory.hpp"
 #include "journal/retention.hpp"
@@ -25,6 +26,7 @@
 #include "pushback/push_ring.hpp"
 #include "ring/channel.hpp"
 #include "sys/loop.hpp"
+#include "wiring/heal_stream.hpp"
 #include "wiring/push_watchers.hpp"
 #include "wiring/watches.hpp"
 
@@ -68,6 +70,11 @@ class Daemon {
     Status open_watches();
     Status open_retention();
     Status open_control();
+    void start_keeper();
+    void stop_keeper();
+    // What the catalogue is kept of.
+    [[nodiscard]] std::vector<heal::Scope> scopes() const;
+    void update_keeper();
     Status use_fuse_boundary();
     Status follow_behind_mount(const WatchInfo& source, const WatchInfo& mount);
     // Calls `done` when what is stored is also known to the mount's caches and watchers.
@@ -104,6 +111,8 @@ class Daemon {
     std::unique_ptr<PushWatchers> watchers_;
     std::unique_ptr<fuse::Injector> injector_;
     std::unique_ptr<Watches> watches_;
+    std::unique_ptr<HealStream> heal_stream_;
+    std::unique_ptr<heal::Keeper> keeper_;
     std::unique_ptr<class Commands> commands_;
     std::unique_ptr<ControlServer> control_;
     OpId device_poll_;

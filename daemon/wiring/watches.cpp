@@ -87,17 +87,18 @@ Result<Watch> Watches::add(WatchRequest request, const std::string& purpose) {
     if (!info) {
         return info.status();
     }
-    watches_.push_back({.info = *info, .request = request, .purpose = purpose});
+    watches_.push_back({.info = *info, .request = request, .purpose = purpose, .top = {}});
     anchor(watches_.back(), S_ISDIR(st.st_mode));
     return watches_.back();
 }
 
-void Watches::anchor(const Watch& watch, bool directory) {
+void Watches::anchor(Watch& watch, bool directory) {
     if (directory) {
         paths_.anchor({watch.info.fsid, watch.info.ino, watch.info.gen}, watch.request.path);
     }
     const MountPlace place = mount_of(watch.request.path);
     if (place.root == "/") {
+        watch.top = place.point;
         paths_.anchor({watch.info.fsid, watch.info.root_ino, watch.info.root_gen}, place.point);
     }
 }

@@ -16,6 +16,7 @@ struct Watch {
     WatchInfo info;
     WatchRequest request;  // as it was granted: path absolute, symbolic links resolved
     std::string purpose;   // "watch", "source", "mount"
+    std::string top;       // where its file system's root can be seen; empty: nowhere here
 };
 
 class Watches {
@@ -35,7 +36,7 @@ class Watches {
     [[nodiscard]] const std::vector<Watch>& list() const { return watches_; }
 
   private:
-    void anchor(const Watch& watch, bool directory);
+    void anchor(Watch& watch, bool directory);
 
     Channel& channel_;
     DirectoryMap& paths_;

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each event does to a catalogue. An event is believed: what the catalogue has thought of the
+// same name or object before gives way. So it is right again after a loss for all that events speak
+// of, and heal/ finds the rest.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "catalogue/catalogue.hpp"
+#include "record.h"
+
+namespace vexfs {
+
+namespace {
+
+ObjectKey object_of(const vx_event& e) { return {e.fsid, e.ino, e.gen}; }
+ObjectKey parent_of(const vx_event& e) { return {e.fsid, e.parent_ino, e.parent_gen}; }
+std::string_view name_of(const vx_event& e) { return {vx_event_name(&e), e.name_len}; }
+
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+    return path.starts_with(directory) &&
+           (path.size() == directory.size() || directory.ends_with('/') ||
+            path[directory.size()] == '/');
+}
+
+}  // namespace
+
+Status Catalogue::apply(const EventView& event) {
+    const vx_event& e = event.event();
+    if (roots_.empty() || event.pushed() || event.duplicate || e.error != 0 || e.ino == 0) {
+        return {};
+    }
+    switch (event.op()) {
+        case VX_OP_FILE_CREATE:
+        case VX_OP_DIR_CREATE:
+        case VX_OP_SYMLINK_CREATE:
+        case VX_OP_HARDLINK_CREATE:
+            return add_name(event);
+        case VX_OP_FILE_DELETE:
+        case VX_OP_DIR_DELETE:
+            return remove_name(event, parent_of(e), name_of(e), Whose::anybody);
+        case VX_OP_FILE_RENAME:
+            return apply_rename(event);
+        case VX_OP_FILE_WRITE:
+        case VX_OP_FILE_TRUNCATE:
+            return take_facts(event, true);
+        case VX_OP_FILE_CLOSE:
+            return (e.flags & VX_F_WROTE) != 0 ? take_facts(event, true) : Status();
+        case VX_OP_FILE_CHMOD:
+        case VX_OP_FILE_CHOWN:
+            return take_facts(event, false);
+        default:
+            return {};
+    }
+}
+
+// Of an object that is in the catalogue.
+Status Catalogue::take_facts(const EventView& event, bool changed) {
+    const vx_event& e = event.event();
+    return sql_.update_facts
+        .bind(known_file_system(e.fsid), e.ino, e.gen, e.mode, e.owner_uid, e.owner_gid, e.size,
+              changed ? event.seq : 0)
+        .run();
+}
+
+// What was found in a directory that has left by now is not taken in.
+Result<bool> Catalogue::is_to_be_added(const EventView& event) {
+    const vx_event& e = event.event();
+    return (e.flags & VX_F_RESYNC) == 0 ? Result<bool>(true) : knows(parent_of(e));
+}
+
+// A name that was another object's has been lost by it, whatever has become of that event.
+Status Catalogue::add_name(const EventView& event) {
+    const vx_event& e = event.event();
+    const Result<bool> wanted = is_to_be_added(event);
+    if (!wanted || !*wanted) {
+        return wanted.status();
+    }
+    const Result<std::optional<CatalogueName>> before = find(parent_of(e), name_of(e));
+    if (!before) {
+        return before.status();
+    }
+    if (*before && (*before)->object == object_of(e)) {
+        return take_facts(event, false);
+    }
+    if (*before) {
+        if (Status status = remove_known(parent_of(e), **before, event.seq); !status) {
+            return status;
+        }
+    }
+    const Result<std::optional<ObjectFacts>> known = facts_of(object_of(e));
+    if (!known) {
+        return known.status();
+    }
+    const bool is_new = event.op() != VX_OP_HARDLINK_CREATE && event.op() != VX_OP_FILE_RENAME;
+    const ObjectFacts facts{.mode = e.mode,
+                            .uid = e.owner_uid,
+                            .gid = e.owner_gid,
+                            .size = e.size,
+                            .changed = is_new || !*known ? event.seq : (*known)->changed};
+    return set_name(parent_of(e), name_of(e), object_of(e), facts, event.seq);
+}
+
+// `the_objects`: a name that somebody else has by now stays.
+Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
+                              std::string_view name, Whose whose) {
+    const vx_event& e = event.event();
+    const Result<std::optional<CatalogueName>> known = find(parent, name);
+    if (!known) {
+        return known.status();
+    }
+    if (*known) {
+        return whose == Whose::the_objects && (*known)->object != object_of(e)
+                   ? Status()
+                   : remove_known(parent, **known, event.seq);
+    }
+    // Before everything has been looked at, it was there before all events.
+    if (std::all_of(roots_.begin(), roots_.end(), [](const auto& root) { return root.complete; })) {
+        return {};
+    }
+    const Result<std::int64_t> fs = file_system(e.fsid);
+    return fs ? sql_.put_old
+                    .bind(*fs, parent.ino, parent.gen, name, e.ino, e.gen, e.mode & S_IFMT, 0,
+                          event.seq)
+                    .run()
+              : fs.status();
+}
+
+Status Catalogue::remove_known(const ObjectKey& parent, const CatalogueName& known,
+                               std::uint64_t seq) {
+    const std::int64_t fs = known_file_system(parent.fsid);
+    Status status = sql_.remove.bind(fs, parent.ino, parent.gen, known.name).run();
+    if (status && known.since != seq) {
+        status = sql_.put_old
+                     .bind(fs, parent.ino, parent.gen, known.name, known.object.ino,
+                           known.object.gen, known.type, known.since, seq)
+                     .run();
+    }
+    return status ? drop_if_nameless(known.object) : status;
+}
+
+Status Catalogue::drop_if_nameless(const ObjectKey& object) {
+    const Result<bool> named = knows(object);
+    if (!named || *named) {
+        return named.status();
+    }
+    return sql_.remove_facts.bind(known_file_system(object.fsid), object.ino, object.gen).run();
+}
+
+Status Catalogue::apply_rename(const EventView& event) {
+    const vx_event& e = event.event();
+    const vx_rename& rename = *vx_event_rename_const(&e);
+    const ObjectKey old_parent{e.fsid, rename.old_parent_ino, rename.old_parent_gen};
+    const ObjectKey object = object_of(e);
+    const Result<bool> known = knows(object);
+    const Result<bool> stays = known ? inside(event, parent_of(e)) : known;
+    if (!stays) {
+        return stays.status();
+    }
+    // Facts must outlive the moment without a name: the new one is added first.
+    Status status = *stays ? add_name(event) : Status();
+    if (status) {
+        status = remove_name(event, old_parent, {vx_event_name2(&e), e.name2_len},
+                             Whose::the_objects);
+    }
+    if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
+        return status;
+    }
+    if (!*stays) {
+        return *known ? forget_below(object, event.seq) : Status();
+    }
+    if (!*known && on_unknown_) {
+        on_unknown_(object);
+    }
+    return {};
+}
+
+// Whether a directory is below a root. One that no event has told of is where its path says.
+Result<bool> Catalogue::inside(const EventView& event, const ObjectKey& parent) {
+    const Result<bool> known = knows(parent);
+    if (!known || *known) {
+        return known;
+    }
+    for (const CatalogueRoot& root : roots_) {
+        if (root.object.fsid == parent.fsid && is_at_or_below(event.path, root.path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Status Catalogue::forget_below(const ObjectKey& directory, std::uint64_t seq) {
+    std::vector<ObjectKey> left{directory};
+    while (!left.empty()) {
+        const ObjectKey here = left.back();
+        left.pop_back();
+        const Result<std::vector<CatalogueName>> names = names_in(here);
+        if (!names) {
+            return names.status();
+        }
+        for (const CatalogueName& name : *names) {
+            if (name.type == S_IFDIR) {
+                left.push_back(name.object);
+            }
+            if (Status status = remove_known(here, name, seq); !status) {
+                return status;
+            }
+        }
+    }
+    return {};
+}
+
+}  // namespace vexfs

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a catalogue is asked, and what is put into it from looking.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "catalogue/catalogue.hpp"
+
+namespace vexfs {
+
+namespace {
+constexpr unsigned kDepthMax = 4096;  // of a path; more is a circle that should not be there
+}
+
+Status Catalogue::set_name(const ObjectKey& parent, std::string_view name,
+                           const ObjectKey& object, const ObjectFacts& facts,
+                           std::uint64_t since) {
+    const Result<std::int64_t> fs = file_system(object.fsid);
+    if (!fs) {
+        return fs.status();
+    }
+    const Status named = sql_.put
+                             .bind(*fs, parent.ino, parent.gen, name, object.ino, object.gen,
+                                   facts.mode & S_IFMT, since)
+                             .run();
+    return named ? sql_.put_facts
+                       .bind(*fs, object.ino, object.gen, facts.mode, facts.uid, facts.gid,
+                             facts.size, facts.changed)
+                       .run()
+                 : named;
+}
+
+// A root has no name, only facts.
+Status Catalogue::add_root(const ObjectKey& object, std::string_view path, std::string_view place,
+                           std::uint64_t since) {
+    const Result<std::int64_t> fs = file_system(object.fsid);
+    Result<Statement> add = db_.prepare(
+        "INSERT INTO roots VALUES(?1,?2,?3,?4,?5,0,?6) "
+        "ON CONFLICT DO UPDATE SET path=?4, place=?5");
+    if (!fs || !add) {
+        return fs ? add.status() : fs.status();
+    }
+    const Status status = add->bind(*fs, object.ino, object.gen, path, place, since).run();
+    return status ? read_roots() : status;
+}
+
+Status Catalogue::read_roots() {
+    Result<std::vector<CatalogueRoot>> all = roots();
+    if (all) {
+        roots_ = *std::move(all);
+    }
+    return all.status();
+}
+
+Status Catalogue::change_root(const char* sql, const ObjectKey& root) {
+    Result<Statement> change = db_.prepare(sql);
+    const Status status =
+        change ? change->bind(known_file_system(root.fsid), root.ino, root.gen).run()
+               : change.status();
+    return status ? read_roots() : status;
+}
+
+Status Catalogue::set_complete(const ObjectKey& root) {
+    return change_root("UPDATE roots SET complete=1 WHERE fs=?1 AND ino=?2 AND gen=?3", root);
+}
+
+Status Catalogue::remove_root(const ObjectKey& root) {
+    return change_root("DELETE FROM roots WHERE fs=?1 AND ino=?2 AND gen=?3", root);
+}
+
+Result<std::vector<CatalogueRoot>> Catalogue::roots() {
+    Result<Statement> all = db_.prepare(
+        "SELECT fsid, ino, gen, path, place, complete, since FROM roots "
+        "JOIN file_systems USING(fs)");
+    if (!all) {
+        return all.status();
+    }
+    std::vector<CatalogueRoot> out;
+    for (;;) {
+        const Result<bool> row = all->step();
+        if (!row) {
+            return row.status();
+        }
+        if (!*row) {
+            return out;
+        }
+        out.push_back({.object = {all->id(0), all->id(1), static_cast<std::uint32_t>(all->id(2))},
+                       .path = std::string(all->bytes(3)),
+                       .place = std::string(all->bytes(4)),
+                       .complete = all->number(5) != 0,
+                       .since = all->id(6)});
+    }
+}
+
+bool Catalogue::is_root(const ObjectKey& object) const {
+    return std::any_of(roots_.begin(), roots_.end(),
+                       [&](const CatalogueRoot& root) { return root.object == object; });
+}
+
+Status Catalogue::read_names(Statement& statement, std::uint64_t fsid,
+                             std::vector<CatalogueName>& out) {
+    for (;;) {
+        const Result<bool> row = statement.step();
+        if (!row || !*row) {
+            statement.reset();
+            return row.status();
+        }
+        out.push_back({.name = std::string(statement.bytes(0)),
+                       .object = {fsid, statement.id(1),
+                                  static_cast<std::uint32_t>(statement.id(2))},
+                       .type = static_cast<std::uint32_t>(statement.id(3)),
+                       .since = statement.id(4)});
+    }
+}
+
+Result<std::vector<CatalogueName>> Catalogue::names_in(const ObjectKey& directory,
+                                                       std::uint64_t at) {
+    const std::int64_t fs = known_file_system(directory.fsid);
+    std::vector<CatalogueName> out;
+    Status status = read_names(sql_.in.bind(fs, directory.ino, directory.gen, at), directory.fsid,
+                               out);
+    if (status && at != kNow) {
+        status = read_names(sql_.in_old.bind(fs, directory.ino, directory.gen, at), directory.fsid,
+                            out);
+        std::sort(out.begin(), out.end(), [](const CatalogueName& a, const CatalogueName& b) {
+            return a.name < b.name;
+        });
+    }
+    return status ? Result<std::vector<CatalogueName>>(std::move(out))
+                  : Result<std::vector<CatalogueName>>(std::move(status));
+}
+
+Result<std::optional<CatalogueName>> Catalogue::find(const ObjectKey& parent,
+                                                     std::string_view name, std::uint64_t at) {
+    const std::int64_t fs = known_file_system(parent.fsid);
+    std::vector<CatalogueName> found;
+    Status status = read_names(sql_.find.bind(fs, parent.ino, parent.gen, name), parent.fsid, found);
+    if (status && at != kNow && (found.empty() || found.front().since > at)) {
+        found.clear();
+        status = read_names(sql_.find_old.bind(fs, parent.ino, parent.gen, name, at), parent.fsid,
+                            found);
+    }
+    if (!status) {
+        return status;
+    }
+    return found.empty() ? std::optional<CatalogueName>() : std::move(found.front());
+}
+
+Status Catalogue::read_places(Statement& statement, std::uint64_t fsid, std::vector<Place>& out) {
+    for (;;) {
+        const Result<bool> row = statement.step();
+        if (!row || !*row) {
+            statement.reset();
+            return row.status();
+        }
+        out.push_back({.parent = {fsid, statement.id(0),
+                                  static_cast<std::uint32_t>(statement.id(1))},
+                       .name = std::string(statement.bytes(2))});
+    }
+}
+
+Result<std::vector<Catalogue::Place>> Catalogue::places_of(const ObjectKey& object,
+                                                           std::uint64_t at) {
+    const std::int64_t fs = known_file_system(object.fsid);
+    std::vector<Place> out;
+    Status status = read_places(sql_.places.bind(fs, object.ino, object.gen, at), object.fsid, out);
+    if (status && at != kNow) {
+        status = read_places(sql_.places_old.bind(fs, object.ino, object.gen, at), object.fsid, out);
+    }
+    return status ? Result<std::vector<Place>>(std::move(out))
+                  : Result<std::vector<Place>>(std::move(status));
+}
+
+Result<std::optional<ObjectFacts>> Catalogue::facts_of(const ObjectKey& object) {
+    const Result<bool> row =
+        sql_.facts.bind(known_file_system(object.fsid), object.ino, object.gen).step();
+    if (!row) {
+        return row.status();
+    }
+    std::optional<ObjectFacts> facts;
+    if (*row) {
+        facts = ObjectFacts{.mode = static_cast<std::uint32_t>(sql_.facts.id(0)),
+                            .uid = static_cast<std::uint32_t>(sql_.facts.id(1)),
+                            .gid = static_cast<std::uint32_t>(sql_.facts.id(2)),
+                            .size = sql_.facts.id(3),
+                            .changed = sql_.facts.id(4)};
+    }
+    sql_.facts.reset();
+    return facts;
+}
+
+Result<std::string> Catalogue::path_of(const ObjectKey& object, std::uint64_t at) {
+    return path_from(&CatalogueRoot::path, object, at);
+}
+
+Result<std::string> Catalogue::look_for(const ObjectKey& object) {
+    return path_from(&CatalogueRoot::place, object, kNow);
+}
+
+Result<std::string> Catalogue::path_from(std::string CatalogueRoot::*top, const ObjectKey& object,
+                                         std::uint64_t at) {
+    std::string below;
+    ObjectKey here = object;
+    for (unsigned depth = 0; depth < kDepthMax; ++depth) {
+        for (const CatalogueRoot& root : roots_) {
+            if (root.object == here) {
+                return root.*top == "/" && !below.empty() ? below : root.*top + below;
+            }
+        }
+        const Result<std::vector<Place>> places = places_of(here, at);
+        if (!places) {
+            return places.status();
+        }
+        if (places->empty()) {
+            return std::string();
+        }
+        below.insert(0, "/" + places->front().name);
+        here = places->front().parent;
+    }
+    return std::string();
+}
+
+Result<bool> Catalogue::knows(const ObjectKey& object) {
+    if (is_root(object)) {
+        return true;
+    }
+    const Result<bool> row =
+        sql_.known.bind(known_file_system(object.fsid), object.ino, object.gen).step();
+    sql_.known.reset();
+    return row;
+}
+
+}  // namespace vexfs

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "heal/comparison.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace vexfs::heal {
+
+namespace {
+
+constexpr std::uint64_t kContent = VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_TRUNCATE);
+
+Finding finding_of(const Directory& parent, const ListedName& now) {
+    Finding finding;
+    finding.object = now.object;
+    finding.parent = parent.object;
+    finding.name = now.name;
+    finding.facts = now.facts;
+    finding.nlink = now.nlink;
+    finding.path = path_below(parent.path, now.name);
+    return finding;
+}
+
+bool is_directory(const ListedName& name) { return S_ISDIR(name.facts.mode); }
+
+unsigned create_op(std::uint32_t mode) {
+    return S_ISDIR(mode)   ? unsigned{VX_OP_DIR_CREATE}
+           : S_ISLNK(mode) ? unsigned{VX_OP_SYMLINK_CREATE}
+                           : unsigned{VX_OP_FILE_CREATE};
+}
+
+std::uint32_t create_flags(std::uint32_t mode) {
+    const bool special = !S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode);
+    return VX_F_RESYNC | (S_ISDIR(mode) ? VX_F_DIRECTORY : 0) | (special ? VX_F_SPECIAL : 0);
+}
+
+}  // namespace
+
+Status Comparison::add(const Listing& listing, std::vector<Directory>& known,
+                       std::vector<Directory>& unknown) {
+    const ObjectKey& parent = listing.directory.object;
+    listed_.insert(parent);
+    const Result<std::vector<CatalogueName>> before = catalogue_.names_in(parent);
+    if (!before) {
+        return before.status();
+    }
+    auto old = before->begin();
+    const auto lose_until = [&](const std::string* name) {
+        for (; old != before->end() && (name == nullptr || old->name < *name); ++old) {
+            gone_[{parent, old->name}] = {.object = old->object, .type = old->type};
+        }
+    };
+    for (const ListedName& now : listing.names) {
+        lose_until(&now.name);
+        const bool named = old != before->end() && old->name == now.name;
+        Status status;
+        bool is_known = true;
+        const bool same = named && old->object == now.object &&
+                          old->type == (now.facts.mode & S_IFMT);
+        if (!now.covered && !same) {
+            const Result<bool> knows = knows_as(now);
+            status = knows.status();
+            is_known = knows.value_or(true);
+            if (named) {
+                gone_[{parent, old->name}] = {.object = old->object, .type = old->type};
+            }
+            appeared_.push_back({listing.directory, now, is_known});
+            ++appearing_[now.object];
+        } else if (!now.covered) {
+            status = compare(listing.directory, *old, now);
+        }
+        if (!status) {
+            return status;
+        }
+        if (is_directory(now) && !now.covered) {
+            (is_known ? known : unknown).push_back(below(listing.directory, now));
+        }
+        old += named ? 1 : 0;
+    }
+    lose_until(nullptr);
+    return {};
+}
+
+// A number that is used again for another kind of object, where the file system tells no
+// generation, is another object.
+Result<bool> Comparison::knows_as(const ListedName& now) {
+    const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(now.object);
+    if (!facts) {
+        return facts.status();
+    }
+    return *facts ? ((*facts)->mode & S_IFMT) == (now.facts.mode & S_IFMT)
+                  : catalogue_.knows(now.object);
+}
+
+Status Comparison::compare(const Directory& parent, const CatalogueName& before,
+                           const ListedName& now) {
+    const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(before.object);
+    if (facts) {
+        compare_facts(parent, now, *facts);
+    }
+    return facts.status();
+}
+
+void Comparison::compare_facts(const Directory& parent, const ListedName& now,
+                               const std::optional<ObjectFacts>& before) {
+    const auto is_told = [this](unsigned op) { return (suspicion_.ops >> op & 1U) != 0; };
+    if (is_told(VX_OP_FILE_CHMOD) && (!before || before->mode != now.facts.mode)) {
+        tell(VX_OP_FILE_CHMOD, VX_F_MODE, parent, now);
+    }
+    if (is_told(VX_OP_FILE_CHOWN) && before &&
+        (before->uid != now.facts.uid || before->gid != now.facts.gid)) {
+        tell(VX_OP_FILE_CHOWN,
+             (before->uid != now.facts.uid ? VX_F_OWNER : 0) |
+                 (before->gid != now.facts.gid ? VX_F_GROUP : 0),
+             parent, now);
+    }
+    if (!S_ISREG(now.facts.mode) || (suspicion_.ops & kContent) != kContent) {
+        return;
+    }
+    const bool changed = now.ctime_ns >= suspicion_.since_ns &&
+                         (!before || before->changed < suspicion_.since_seq);
+    if (changed || before->size != now.facts.size) {
+        tell_content(parent, now);
+    }
+}
+
+// What is derived from the content is stale, and the file is not being written any more.
+void Comparison::tell_content(const Directory& parent, const ListedName& now) {
+    if ((suspicion_.ops >> VX_OP_FILE_WRITE & 1U) != 0) {
+        tell(VX_OP_FILE_WRITE, 0, parent, now);
+    }
+    if ((suspicion_.ops >> VX_OP_FILE_CLOSE & 1U) != 0) {
+        tell(VX_OP_FILE_CLOSE, VX_F_WROTE, parent, now);
+    }
+}
+
+void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
+                      const ListedName& now) {
+    Finding change = finding_of(parent, now);
+    change.op = op;
+    change.flags |= flags | (is_directory(now) ? VX_F_DIRECTORY : 0);
+    changed_.push_back(std::move(change));
+}
+
+Result<std::string> Comparison::old_path_of(const NameKey& name) {
+    const Result<std::string> parent = catalogue_.path_of(name.parent);
+    return !parent || parent->empty() ? parent : path_below(*parent, name.name);
+}
+
+// All that was below a directory that is nowhere any more.
+Status Comparison::add_below_gone() {
+    std::vector<ObjectKey> left;
+    const auto consider = [&](const Gone& gone) {
+        if (gone.type == S_IFDIR && appearing_.count(gone.object) == 0) {
+            left.push_back(gone.object);
+        }
+    };
+    for (const auto& [name, gone] : gone_) {
+        consider(gone);
+    }
+    while (!left.empty()) {
+        const ObjectKey directory = left.back();
+        left.pop_back();
+        if (listed_.count(directory) != 0) {
+            continue;
+        }
+        listed_.insert(directory);
+        const Result<std::vector<CatalogueName>> names = catalogue_.names_in(directory);
+        if (!names) {
+            return names.status();
+        }
+        for (const CatalogueName& name : *names) {
+            const Gone gone{.object = name.object, .type = name.type};
+            gone_[{directory, name.name}] = gone;
+            consider(gone);
+        }
+    }
+    return {};
+}
+
+Result<std::vector<Finding>> Comparison::findings() {
+    Status status = add_below_gone();
+    for (const auto& [name, gone] : gone_) {
+        gone_of_.emplace(gone.object, name);
+    }
+    for (auto at = appeared_.begin(); status && at != appeared_.end(); ++at) {
+        status = explain(*at);
+    }
+    if (status) {
+        status = explain_gone();
+    }
+    if (!status) {
+        return status;
+    }
+    Result<std::vector<Finding>> ordered = arrange(std::move(steps_), catalogue_);
+    if (ordered) {
+        std::move(changed_.begin(), changed_.end(), std::back_inserter(*ordered));
+    }
+    return ordered;
+}
+
+Status Comparison::explain(Appeared& appeared) {
+    const ListedName& now = appeared.name;
+    Finding step = finding_of(appeared.parent, now);
+    if (!appeared.known) {
+        const bool first = created_.insert(now.object).second;
+        step.op = first ? create_op(now.facts.mode) : unsigned{VX_OP_HARDLINK_CREATE};
+        step.flags = create_flags(now.facts.mode);
+        step.name2 = first ? now.target : std::string();
+        steps_.push_back(std::move(step));
+        if (first && S_ISREG(now.facts.mode) && now.facts.size != 0) {
+            tell_content(appeared.parent, now);
+        }
+        return {};
+    }
+    NameKey from;
+    const Result<bool> moved = find_old_name(appeared, from);
+    const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(now.object);
+    if (!moved || !facts) {
+        return moved ? facts.status() : moved.status();
+    }
+    step.op = *moved ? unsigned{VX_OP_FILE_RENAME} : unsigned{VX_OP_HARDLINK_CREATE};
+    step.flags |= is_directory(now) ? VX_F_DIRECTORY : 0;
+    if (*moved) {
+        Result<std::string> old_path = old_path_of(from);
+        if (!old_path) {
+            return old_path.status();
+        }
+        step.old_parent = from.parent;
+        step.name2 = from.name;
+        step.old_path = *std::move(old_path);
+    }
+    steps_.push_back(std::move(step));
+    compare_facts(appeared.parent, now, *facts);
+    return {};
+}
+
+// A name that the object has lost, and that no other of its new names has taken. False: it has
+// kept all of them.
+Result<bool> Comparison::find_old_name(const Appeared& appeared, NameKey& from) {
+    const ObjectKey& object = appeared.name.object;
+    const auto [first, last] = gone_of_.equal_range(object);
+    for (auto at = first; at != last; ++at) {
+        Gone& gone = gone_[at->second];
+        if (gone.type == (appeared.name.facts.mode & S_IFMT) && !std::exchange(gone.moved, true)) {
+            from = at->second;
+            return true;
+        }
+    }
+    const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(object);
+    if (!places) {
+        return places.status();
+    }
+    for (const Catalogue::Place& place : *places) {
+        const NameKey key{place.parent, place.name};
+        if (listed_.count(place.parent) != 0 || gone_.count(key) != 0) {
+            continue;
+        }
+        const Result<std::string> path = catalogue_.look_for(place.parent);
+        if (!path) {
+            return path.status();
+        }
+        if (is_directory(appeared.name) || !has_name({place.parent, *path}, place.name, object)) {
+            gone_[key] = {.object = object,
+                          .type = appeared.name.facts.mode & S_IFMT,
+                          .moved = true};
+            from = key;
+            return true;
+        }
+    }
+    return false;
+}
+
+Status Comparison::explain_gone() {
+    std::unordered_map<ObjectKey, unsigned, ObjectKeyHash> going;
+    std::unordered_map<ObjectKey, unsigned, ObjectKeyHash> deletions;
+    for (const auto& [name, gone] : gone_) {
+        ++going[gone.object];
+        deletions[gone.object] += gone.moved ? 0 : 1;
+    }
+    for (const auto& [name, gone] : gone_) {
+        if (gone.moved) {
+            continue;
+        }
+        const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(gone.object);
+        const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(gone.object);
+        if (!places || !facts) {
+            return places ? facts.status() : places.status();
+        }
+        const bool nameless = places->size() + appearing_[gone.object] <= going[gone.object];
+        const bool last = --deletions[gone.object] == 0 && nameless;
+        Result<std::string> path = old_path_of(name);
+        if (!path) {
+            return path.status();
+        }
+        const bool directory = gone.type == S_IFDIR;
+        Finding step;
+        step.op = directory ? unsigned{VX_OP_DIR_DELETE} : unsigned{VX_OP_FILE_DELETE};
+        step.flags |= directory ? VX_F_DIRECTORY : last ? VX_F_LAST_LINK : 0;
+        step.object = gone.object;
+        step.parent = name.parent;
+        step.name = name.name;
+        step.path = *std::move(path);
+        step.facts = facts->value_or(ObjectFacts{.mode = gone.type});
+        steps_.push_back(std::move(step));
+    }
+    return {};
+}
+
+}  // namespace vexfs::heal

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Comparison: what is there, beside what the catalogue thinks is there; and what must have happened
+// in between, in an order in which it can have happened.
+//
+//   appeared, known object, old name gone   FileRename (a directory: one event, whatever is below)
+//   appeared, known object, old name there  HardlinkCreate
+//   appeared, unknown object                FileCreate, DirCreate, SymlinkCreate; further names of
+//                                           it are HardlinkCreate; with content also FileWrite and
+//                                           FileClose
+//   gone, nowhere else                      FileDelete, DirDelete; of a directory with all below it
+//   other mode or owner                     FileChmod, FileChown
+//   other size, or changed since the loss   FileWrite and FileClose
+//
+// A move is recognised by its object, so it is never told as a deletion and a creation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "catalogue/catalogue.hpp"
+#include "heal/finding.hpp"
+#include "heal/listing.hpp"
+
+namespace vexfs::heal {
+
+// What may have happened without an event.
+struct Suspicion {
+    std::uint64_t since_seq = 0;  // from this event on
+    std::uint64_t since_ns = 0;   // and this time (CLOCK_REALTIME) on
+    std::uint64_t ops = 0;        // VX_OP_BIT()s that are told: others are not found either
+};
+
+struct NameKey {
+    ObjectKey parent;
+    std::string name;
+    auto operator<=>(const NameKey& other) const {
+        return std::tie(parent.fsid, parent.ino, parent.gen, name) <=>
+               std::tie(other.parent.fsid, other.parent.ino, other.parent.gen, other.name);
+    }
+    bool operator==(const NameKey& other) const = default;
+};
+
+class Comparison {
+  public:
+    Comparison(Catalogue& catalogue, const Suspicion& suspicion)
+        : catalogue_(catalogue), suspicion_(suspicion) {}
+
+    // Compares a complete listing. Directories in it that the catalogue does not know, whose
+    // contents are all new, are put into `unknown`; all others into `known`.
+    Status add(const Listing& listing, std::vector<Directory>& known,
+               std::vector<Directory>& unknown);
+
+    // So many differences are held.
+    [[nodiscard]] std::size_t size() const {
+        return appeared_.size() + gone_.size() + changed_.size();
+    }
+
+    // What must have happened, in an order in which each step is possible. Once.
+    Result<std::vector<Finding>> findings();
+
+  private:
+    struct Gone {
+        ObjectKey object;
+        std::uint32_t type = 0;
+        bool moved = false;  // by a FileRename among the steps
+    };
+    struct Appeared {
+        Directory parent;
+        ListedName name;
+        bool known = false;
+    };
+    using Names = std::map<NameKey, Gone>;
+
+    Result<bool> knows_as(const ListedName& now);
+    Status compare(const Directory& parent, const CatalogueName& before, const ListedName& now);
+    void compare_facts(const Directory& parent, const ListedName& now,
+                       const std::optional<ObjectFacts>& before);
+    void tell_content(const Directory& parent, const ListedName& now);
+    void tell(unsigned op, std::uint32_t flags, const Directory& parent, const ListedName& now);
+    Result<std::string> old_path_of(const NameKey& name);
+    Status add_below_gone();
+    Status explain(Appeared& appeared);
+    Result<bool> find_old_name(const Appeared& appeared, NameKey& from);
+    Status explain_gone();
+
+    Catalogue& catalogue_;
+    const Suspicion suspicion_;
+    std::unordered_set<ObjectKey, ObjectKeyHash> listed_;
+    Names gone_;
+    std::unordered_multimap<ObjectKey, NameKey, ObjectKeyHash> gone_of_;
+    std::vector<Appeared> appeared_;
+    std::unordered_map<ObjectKey, unsigned, ObjectKeyHash> appearing_;  // how many names of it
+    std::unordered_set<ObjectKey, ObjectKeyHash> created_;
+    std::vector<Finding> steps_;    // names, in no order yet
+    std::vector<Finding> changed_;  // facts and content: behind all names
+};
+
+// Brings steps that change names into an order in which each is possible: a name is free before it
+// is given, a directory there before something is in it, and empty before it goes. What goes round
+// in a circle is told as exchanges.
+Result<std::vector<Finding>> arrange(std::vector<Finding> steps, Catalogue& catalogue);
+
+}  // namespace vexfs::heal

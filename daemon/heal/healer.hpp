@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Healer: after a loss, looks at what is there and tells the difference to the catalogue: events
+// flagged `resync` that say what must have happened, then a Sync event with that flag for each
+// scope, which says that it is done. The catalogue learns of it from the stream, like anybody.
+//
+// How this can be right while the tree goes on changing (after DBLog, Andreakis and Papapanagiotou
+// 2020): the stream remembers what its events speak of since before the look. All that is found and
+// that no event has spoken of by the time it is told was so all the while. The rest is left out,
+// because the events say it, and its directories are looked at once more.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "heal/comparison.hpp"
+#include "heal/tools.hpp"
+
+namespace vexfs::heal {
+
+class Healer {
+  public:
+    static constexpr unsigned kPassesMax = 100;  // then the tree changes too fast: later
+    static constexpr std::size_t kDifferencesMax = 500'000;  // of one pass; the next has the rest
+
+    // `tools` outlives it.
+    explicit Healer(const Tools& tools) : tools_(tools) {}
+
+    // EAGAIN: it cannot be done now, the message says why. ECANCELED: stopped.
+    Status heal(const Pending& pending, const std::vector<Scope>& scopes);
+
+  private:
+    struct Work {
+        bool everywhere = false;
+        std::vector<Directory> directories;
+    };
+    Result<Work> pass(const Work& work, const Suspicion& suspicion,
+                      const std::vector<Scope>& scopes);
+    Status look(const Work& work, const std::vector<Scope>& scopes, Comparison& comparison,
+                Work& again);
+    Result<Work> after(std::vector<Finding> findings, Work again);
+
+    const Tools& tools_;
+};
+
+}  // namespace vexfs::heal

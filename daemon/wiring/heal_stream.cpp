@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wiring/heal_stream.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace vexfs {
+
+HealStream::HealStream(Loop& loop, Pipeline& pipeline, const journal::Store& store,
+                       const Clock& clock)
+    : loop_(loop), pipeline_(pipeline), store_(store), clock_(clock) {
+    pipeline_.subscribe([this](const EventView& event) {
+        if (active_ && event.boundary != Boundary::system) {
+            touched_.note(event);
+        }
+    });
+}
+
+void HealStream::stop() {
+    const std::lock_guard hold(mutex_);
+    stopped_ = true;
+    answered_.notify_all();
+}
+
+// Runs `fn` on the loop's thread and waits until the answer is given.
+Status HealStream::ask(const AnswerPtr& answer, std::function<void()> fn) {
+    if (Status status = loop_.post(std::move(fn)); !status) {
+        return status;
+    }
+    std::unique_lock hold(mutex_);
+    answered_.wait(hold, [&] { return answer->there || stopped_; });
+    return answer->there ? answer->status : Status::error(ECANCELED, "vexfsd ends");
+}
+
+void HealStream::give(const AnswerPtr& answer, const Status& status, std::uint64_t seq) {
+    const std::lock_guard hold(mutex_);
+    answer->there = true;
+    answer->status = status;
+    answer->seq = seq;
+    answered_.notify_all();
+}
+
+Result<std::uint64_t> HealStream::sync() {
+    const auto answer = std::make_shared<Answer>();
+    const Status status = ask(answer, [this, answer] {
+        pipeline_.sync([this, answer](const Status& synced) {
+            give(answer, synced, store_.written_seq());
+        });
+    });
+    return status ? Result<std::uint64_t>(answer->seq) : Result<std::uint64_t>(status);
+}
+
+Status HealStream::begin() {
+    const auto answer = std::make_shared<Answer>();
+    return ask(answer, [this, answer] {
+        touched_.clear();
+        active_ = true;
+        give(answer, {});
+    });
+}
+
+Result<std::vector<heal::Finding>> HealStream::tell(std::vector<heal::Finding> findings) {
+    const auto answer = std::make_shared<Answer>();
+    const auto held = std::make_shared<std::vector<heal::Finding>>(std::move(findings));
+    const Status status = ask(answer, [this, answer, held] {
+        to_tell_.assign(std::make_move_iterator(held->begin()),
+                        std::make_move_iterator(held->end()));
+        spoken_of_.clear();
+        telling_ = answer;
+    });
+    return status ? Result<std::vector<heal::Finding>>(std::move(spoken_of_))
+                  : Result<std::vector<heal::Finding>>(status);
+}
+
+FoundEvent HealStream::next() {
+    while (!to_tell_.empty()) {
+        now_ = std::move(to_tell_.front());
+        to_tell_.pop_front();
+        if (touched_.finding(now_)) {
+            spoken_of_.push_back(std::move(now_));
+            continue;
+        }
+        record_ = heal::record_of(now_, clock_.mono_ns());
+        return {reinterpret_cast<const vx_record*>(record_.data()), now_.path, now_.old_path};
+    }
+    if (telling_ != nullptr) {
+        active_ = false;
+        give(std::exchange(telling_, nullptr), {});
+    }
+    return {};
+}
+
+}  // namespace vexfs
