@@ -84,7 +84,11 @@ Status Catalogue::add_name(const EventView& event) {
         return take_facts(event, false);
     }
     if (*before) {
-        if (Status status = remove_known(parent_of(e), **before, event.seq); !status) {
+        Status status = remove_known(parent_of(e), **before, event.seq);
+        if (status) {
+            status = ask_for_what_is_left(**before);
+        }
+        if (!status) {
             return status;
         }
     }
@@ -109,10 +113,12 @@ Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
     if (!known) {
         return known.status();
     }
+    if (*known && whose == Whose::the_objects && (*known)->object != object_of(e)) {
+        return {};
+    }
     if (*known) {
-        return whose == Whose::the_objects && (*known)->object != object_of(e)
-                   ? Status()
-                   : remove_known(parent, **known, event.seq);
+        const Status status = remove_known(parent, **known, event.seq);
+        return status ? ask_for_what_is_left(**known) : status;
     }
     // Before everything has been looked at, it was there before all events.
     if (std::all_of(roots_.begin(), roots_.end(), [](const auto& root) { return root.complete; })) {
@@ -139,6 +145,19 @@ Status Catalogue::remove_known(const ObjectKey& parent, const CatalogueName& kno
     return status ? drop_if_nameless(known.object) : status;
 }
 
+// A directory that goes is empty: what is left in it here has gone without an event, or elsewhere.
+Status Catalogue::ask_for_what_is_left(const CatalogueName& gone) {
+    if (gone.type != S_IFDIR || !on_unknown_) {
+        return {};
+    }
+    const Result<bool> still = knows(gone.object);
+    const Result<std::vector<CatalogueName>> left = still ? names_in(gone.object) : still.status();
+    if (left && !*still && !left->empty()) {
+        on_unknown_(gone.object);
+    }
+    return left.status();
+}
+
 Status Catalogue::drop_if_nameless(const ObjectKey& object) {
     const Result<bool> named = knows(object);
     if (!named || *named) {
@@ -160,8 +179,9 @@ Status Catalogue::apply_rename(const EventView& event) {
     // Facts must outlive the moment without a name: the new one is added first.
     Status status = *stays ? add_name(event) : Status();
     if (status) {
+        // One half of an exchange leaves the name to the other; any rename leaves it free.
         status = remove_name(event, old_parent, {vx_event_name2(&e), e.name2_len},
-                             Whose::the_objects);
+                             (e.flags & VX_F_EXCHANGE) != 0 ? Whose::the_objects : Whose::anybody);
     }
     if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
         return status;

@@ -90,10 +90,11 @@ class Catalogue {
     [[nodiscard]] const std::optional<Unhealed>& unhealed() const { return unhealed_; }
     Status set_unhealed(const std::optional<Unhealed>& unhealed);
 
-    // Applies an event. Events come in the order of their numbers. What has come from outside of all
-    // roots with things in it that nobody has told of is given to `on_unknown` (see set_on_unknown).
+    // Applies an event. Events come in the order of their numbers.
     Status apply(const EventView& event);
-    // Called with directories that an event has brought and whose contents are not known.
+    // Called with directories of which not everything is told: one that an event has brought from
+    // outside of all roots, with what is in it; one that has gone and had something in it, as far as
+    // is known here.
     void set_on_unknown(std::function<void(const ObjectKey&)> fn) { on_unknown_ = std::move(fn); }
 
     // A name as it was found by looking. Replaces what is known of it.
@@ -124,6 +125,8 @@ class Catalogue {
     // An absolute path of it, as events call it, and where to look for it; empty: none is known.
     Result<std::string> path_of(const ObjectKey& object, std::uint64_t at = kNow);
     Result<std::string> look_for(const ObjectKey& object);
+    // Directories with names in them that have none themselves. Looks at everything.
+    Result<std::vector<ObjectKey>> orphaned();
     // It is a root, or has a name.
     Result<bool> knows(const ObjectKey& object);
 
@@ -152,6 +155,7 @@ class Catalogue {
     Status remove_name(const EventView& event, const ObjectKey& parent, std::string_view name,
                        Whose whose);
     Status remove_known(const ObjectKey& parent, const CatalogueName& known, std::uint64_t seq);
+    Status ask_for_what_is_left(const CatalogueName& gone);
     Status drop_if_nameless(const ObjectKey& object);
     Status change_root(const char* sql, const ObjectKey& root);
     Status read_roots();

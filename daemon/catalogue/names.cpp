@@ -220,6 +220,28 @@ Result<std::string> Catalogue::path_from(std::string CatalogueRoot::*top, const 
     return std::string();
 }
 
+Result<std::vector<ObjectKey>> Catalogue::orphaned() {
+    Result<Statement> all = db_.prepare(
+        "SELECT DISTINCT fsid, parent, parent_gen FROM names n JOIN file_systems f USING(fs) "
+        "WHERE NOT EXISTS (SELECT 1 FROM names p WHERE p.fs=n.fs AND p.ino=n.parent AND "
+        "p.gen=n.parent_gen) AND NOT EXISTS (SELECT 1 FROM roots r WHERE r.fs=n.fs AND "
+        "r.ino=n.parent AND r.gen=n.parent_gen)");
+    if (!all) {
+        return all.status();
+    }
+    std::vector<ObjectKey> out;
+    for (;;) {
+        const Result<bool> row = all->step();
+        if (!row) {
+            return row.status();
+        }
+        if (!*row) {
+            return out;
+        }
+        out.push_back({all->id(0), all->id(1), static_cast<std::uint32_t>(all->id(2))});
+    }
+}
+
 Result<bool> Catalogue::knows(const ObjectKey& object) {
     if (is_root(object)) {
         return true;

@@ -46,6 +46,7 @@ class Order {
         std::vector<std::size_t> then;  // wait for this one
         std::size_t waits_for = 0;
         bool done = false;
+        bool aside = false;  // it has gone out of the way
     };
 
     static bool is_move(const Finding& step) { return step.op == VX_OP_FILE_RENAME; }
@@ -157,7 +158,7 @@ class Order {
             if (nodes_[i].done || !is_move(steps_[i])) {
                 continue;
             }
-            any = any == kNone ? i : any;
+            any = any == kNone && !nodes_[i].aside ? i : any;
             const auto holder = frees_.find({steps_[i].parent, steps_[i].name});
             if (nodes_[i].waits_for != 1 || holder == frees_.end() ||
                 nodes_[holder->second].done || !is_move(steps_[holder->second])) {
@@ -221,6 +222,7 @@ class Order {
 
     // By a name that nobody has used: what waits for the old one can go on.
     Status put_aside(std::size_t i) {
+        nodes_[i].aside = true;
         Finding& step = steps_[i];
         const Result<ObjectKey> parent = steady_above(step.old_parent);
         const Result<std::string> path = parent ? catalogue_.path_of(*parent) : parent.status();

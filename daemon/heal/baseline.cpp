@@ -23,7 +23,9 @@ Status Baseline::take() {
         tools_.follower.tell(&touched_);
         status = look(std::exchange(next, {}));
         tools_.follower.tell(nullptr);
-        Result<std::vector<Directory>> places = status ? tools_.find_places(again_) : status;
+        std::vector<ObjectKey> gone;  // which their events say
+        Result<std::vector<Directory>> places =
+            status ? tools_.find_places(again_, gone) : status;
         status = places.status();
         next = places.value_or({});
     }
@@ -150,7 +152,7 @@ Status Baseline::insert_name(const ObjectKey& parent, const ListedName& name) {
     }
     ObjectFacts facts = name.facts;
     facts.changed = *known ? (*known)->changed : tools_.follower.applied_seq();
-    if (touched_.object(name.object)) {
+    if (touched_.facts(name.object)) {
         // Looked at before what an event says of it, or after: nobody knows.
         if (*known) {
             facts = **known;

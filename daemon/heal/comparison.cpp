@@ -149,6 +149,20 @@ Result<std::string> Comparison::old_path_of(const NameKey& name) {
     return !parent || parent->empty() ? parent : path_below(*parent, name.name);
 }
 
+Status Comparison::add_gone(const ObjectKey& directory) {
+    if (!listed_.insert(directory).second) {
+        return {};
+    }
+    const Result<std::vector<CatalogueName>> names = catalogue_.names_in(directory);
+    if (!names) {
+        return names.status();
+    }
+    for (const CatalogueName& name : *names) {
+        gone_[{directory, name.name}] = {.object = name.object, .type = name.type};
+    }
+    return {};
+}
+
 // All that was below a directory that is nowhere any more.
 Status Comparison::add_below_gone() {
     std::vector<ObjectKey> left;
@@ -163,18 +177,13 @@ Status Comparison::add_below_gone() {
     while (!left.empty()) {
         const ObjectKey directory = left.back();
         left.pop_back();
-        if (listed_.count(directory) != 0) {
-            continue;
-        }
-        listed_.insert(directory);
         const Result<std::vector<CatalogueName>> names = catalogue_.names_in(directory);
-        if (!names) {
-            return names.status();
+        const Status status = names ? add_gone(directory) : names.status();
+        if (!status) {
+            return status;
         }
         for (const CatalogueName& name : *names) {
-            const Gone gone{.object = name.object, .type = name.type};
-            gone_[{directory, name.name}] = gone;
-            consider(gone);
+            consider({.object = name.object, .type = name.type});
         }
     }
     return {};

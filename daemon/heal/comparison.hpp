@@ -56,6 +56,9 @@ class Comparison {
     Status add(const Listing& listing, std::vector<Directory>& known,
                std::vector<Directory>& unknown);
 
+    // A directory that has gone: so has everything in it that is nowhere else.
+    Status add_gone(const ObjectKey& directory);
+
     // So many differences are held.
     [[nodiscard]] std::size_t size() const {
         return appeared_.size() + gone_.size() + changed_.size();

@@ -20,6 +20,14 @@ constexpr bool changes_nothing(unsigned op) {
 
 }  // namespace
 
+void Pending::add(const Pending& more) {
+    everywhere |= more.everywhere;
+    directories.insert(more.directories.begin(), more.directories.end());
+    since_seq = std::min(since_seq, more.since_seq);
+    since_ns = std::min(since_ns, more.since_ns);
+    gaps += more.gaps;
+}
+
 Follower::Follower(Reader reader, std::unique_ptr<Catalogue> catalogue, const Clock& clock)
     : reader_(std::make_unique<Reader>(std::move(reader))),
       catalogue_(std::move(catalogue)),
@@ -198,14 +206,6 @@ Status Follower::change(const std::function<Status(Catalogue&)>& fn) {
 
 Status Follower::settle() {
     return change([](Catalogue& catalogue) { return catalogue.set_unhealed({}); });
-}
-
-void Follower::put_back(const Pending& pending) {
-    pending_.everywhere |= pending.everywhere;
-    pending_.directories.insert(pending.directories.begin(), pending.directories.end());
-    pending_.since_seq = std::min(pending_.since_seq, pending.since_seq);
-    pending_.since_ns = std::min(pending_.since_ns, pending.since_ns);
-    pending_.gaps += pending.gaps;
 }
 
 }  // namespace vexfs::heal

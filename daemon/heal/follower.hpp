@@ -26,6 +26,7 @@ struct Pending {
     std::uint64_t gaps = 0;  // that led to it
 
     [[nodiscard]] bool any() const { return everywhere || !directories.empty(); }
+    void add(const Pending& more);
 };
 
 class Follower {
@@ -53,7 +54,7 @@ class Follower {
     Pending take_pending();
     Status settle();
     // What was taken is still to be done.
-    void put_back(const Pending& pending);
+    void put_back(const Pending& pending) { pending_.add(pending); }
     [[nodiscard]] const Pending& pending() const { return pending_; }
     // From here on `touched` is told of every event; nullptr: nobody.
     void tell(Touched* touched) { touched_ = touched; }

@@ -31,6 +31,14 @@ void rename_places(std::vector<Finding>& findings, const std::vector<Scope>& sco
     }
 }
 
+Suspicion suspicion_of(const Pending& wanted, const std::vector<Scope>& scopes) {
+    Suspicion suspicion{.since_seq = wanted.since_seq, .since_ns = wanted.since_ns, .ops = 0};
+    for (const Scope& scope : scopes) {
+        suspicion.ops |= scope.ops;
+    }
+    return suspicion;
+}
+
 Finding mark_of(const Scope& scope) {
     Finding mark;
     mark.op = VX_OP_SYNC;
@@ -42,131 +50,162 @@ Finding mark_of(const Scope& scope) {
 
 }  // namespace
 
-Status Healer::heal(const Pending& pending, const std::vector<Scope>& scopes) {
-    Suspicion suspicion{.since_seq = pending.since_seq, .since_ns = pending.since_ns, .ops = 0};
-    for (const Scope& scope : scopes) {
-        suspicion.ops |= scope.ops;
-    }
-    Status status = tools_.catch_up();
-    Result<std::vector<Directory>> places =
-        status ? tools_.find_places({pending.directories.begin(), pending.directories.end()})
-               : status;
-    status = places.status();
-    Work work{.everywhere = pending.everywhere, .directories = places.value_or({})};
-    for (unsigned n = 0; status && (work.everywhere || !work.directories.empty()); ++n) {
+// One look at a tree, as far as it has come.
+struct Healer::Look {
+    Look(Catalogue& catalogue, const Suspicion& suspicion) : comparison(catalogue, suspicion) {}
+
+    Comparison comparison;
+    std::unordered_set<ObjectKey, ObjectKeyHash> seen;
+    std::vector<ObjectKey> moved;  // directories that were not where they were looked for
+    bool more = false;             // there are more differences than are held at once
+    Lister lister{Tools::kThreads};
+};
+
+Status Healer::heal(Pending& wanted, const std::vector<Scope>& scopes) {
+    for (unsigned n = 0; wanted.any(); ++n) {
         if (n == Tools::kPassesMax) {
             return Status::error(EAGAIN, "the tree changes faster than it can be looked at");
         }
-        Result<Work> left = pass(work, suspicion, scopes);
-        status = left.status();
-        work = left.value_or({});
-    }
-    if (!status) {
-        return status;
+        if (Status status = pass(wanted, scopes, n < kLossesMax); !status) {
+            return status;
+        }
     }
     std::vector<Finding> marks;
     std::transform(scopes.begin(), scopes.end(), std::back_inserter(marks), mark_of);
-    status = tools_.stream.tell(std::move(marks)).status();
+    const Status status = tools_.stream.tell(std::move(marks)).status();
     return status ? tools_.catch_up() : status;
 }
 
-// Looks once; what is left to be looked at afterwards.
-Result<Healer::Work> Healer::pass(const Work& work, const Suspicion& suspicion,
-                                  const std::vector<Scope>& scopes) {
+// Looks once, and tells. `wanted` is then what is left to be looked at.
+Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool careful) {
     tools_.progress.passes++;
-    Comparison comparison(tools_.follower.catalogue(), suspicion);
-    Work again;
     Status status = tools_.stream.begin();
     if (status) {
         status = tools_.catch_up();
     }
-    if (status) {
-        status = look(work, scopes, comparison, again);
-    }
-    Result<std::vector<Finding>> findings = status ? comparison.findings() : status;
-    if (!findings) {
-        return findings.status();
-    }
-    rename_places(*findings, scopes);
-    return after(*std::move(findings), std::move(again));
-}
-
-// Tells what was found. Where events have spoken in between, and where something was on its way to
-// another place, is to be looked at again.
-Result<Healer::Work> Healer::after(std::vector<Finding> findings, Work again) {
-    const std::size_t found = findings.size();
-    const Result<std::uint64_t> all_read = tools_.stream.sync();
-    const Result<std::vector<Finding>> spoken_of =
-        all_read ? tools_.stream.tell(std::move(findings)) : all_read.status();
-    Status status = spoken_of ? tools_.catch_up() : spoken_of.status();
     if (!status) {
         return status;
     }
-    tools_.progress.told += found - spoken_of->size();
-    std::vector<ObjectKey> objects;
-    for (const Directory& directory : again.directories) {
-        objects.push_back(directory.object);
+    wanted.add(tools_.follower.take_pending());  // it may tell where something has gone to
+    Look look(tools_.follower.catalogue(), suspicion_of(wanted, scopes));
+    status = look_at(wanted, scopes, look);
+    if (status && !wanted.everywhere && !look.moved.empty()) {
+        wanted.everywhere = true;  // a directory above has moved within the loss: to anywhere
+        return {};
     }
-    for (const Finding& finding : *spoken_of) {
-        objects.push_back(finding.parent);
-        if (finding.op == VX_OP_FILE_RENAME) {
-            objects.push_back(finding.old_parent);
-        }
+    Result<std::vector<Finding>> findings = status ? look.comparison.findings() : status;
+    status = findings ? tools_.catch_up() : findings.status();
+    if (!status || (careful && tools_.follower.pending().any())) {
+        return status;  // more was lost meanwhile: it may have moved what seems to have gone
     }
-    Result<std::vector<Directory>> places = tools_.find_places(std::move(objects));
-    if (!places) {
-        return places.status();
-    }
-    again.directories = std::move(*places);
-    return again;
+    rename_places(*findings, scopes);
+    Pending left;
+    left.everywhere = look.more;
+    left.directories.insert(look.moved.begin(), look.moved.end());
+    left.since_seq = wanted.since_seq;
+    left.since_ns = wanted.since_ns;
+    left.gaps = wanted.gaps;
+    status = tell(*std::move(findings), left);
+    wanted = status ? left : wanted;
+    return status;
 }
 
-Status Healer::look(const Work& work, const std::vector<Scope>& scopes, Comparison& comparison,
-                    Work& again) {
-    Lister lister(Tools::kThreads);
-    lister.add(work.directories);
-    if (work.everywhere) {
+// Where events settle only a part of a finding, it is to be looked at again.
+Status Healer::tell(std::vector<Finding> findings, Pending& left) {
+    const Result<StreamPort::Told> told = tools_.stream.tell(std::move(findings));
+    if (!told) {
+        return told.status();
+    }
+    tools_.progress.told += told->events;
+    left.directories.insert(told->again.begin(), told->again.end());
+    return tools_.catch_up();
+}
+
+// What is left in the catalogue of directories that have gone.
+Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look) {
+    if (everywhere) {
+        const Result<std::vector<ObjectKey>> orphaned = tools_.follower.catalogue().orphaned();
+        if (!orphaned) {
+            return orphaned.status();
+        }
+        gone.insert(gone.end(), orphaned->begin(), orphaned->end());
+    }
+    for (const ObjectKey& directory : gone) {
+        if (Status status = look.comparison.add_gone(directory); !status) {
+            return status;
+        }
+    }
+    return {};
+}
+
+// Lists all that is to be looked at. What moves meanwhile is where the events say by then.
+Status Healer::look_at(const Pending& wanted, const std::vector<Scope>& scopes, Look& look) {
+    std::vector<ObjectKey> nowhere;
+    const Result<std::vector<Directory>> named = tools_.find_places(
+        {wanted.directories.begin(), wanted.directories.end()}, nowhere);
+    if (!named) {
+        return named.status();
+    }
+    look.lister.add(*named);
+    if (wanted.everywhere) {
         for (const Scope& scope : scopes) {
-            lister.add({{scope.root, scope.place}});
+            look.lister.add({{scope.root, scope.place}});
         }
     }
     tools_.progress.directories = 0;
-    std::unordered_set<ObjectKey, ObjectKeyHash> seen;
-    while (std::optional<Listing> listing = lister.next()) {
-        tools_.progress.directories++;
-        tools_.progress.waiting = lister.left();
-        const Directory& directory = listing->directory;
-        if (Status status = tools_.stopped(); !status) {
-            return status;
+    for (unsigned round = 0;; ++round) {
+        while (std::optional<Listing> listing = look.lister.next()) {
+            tools_.progress.directories++;
+            tools_.progress.waiting = look.lister.left();
+            Status status = tools_.stopped();
+            if (status) {
+                status = take(*listing, wanted.everywhere, scopes, look);
+            }
+            if (!status || look.more) {
+                return status;
+            }
         }
-        if (!seen.insert(directory.object).second) {
-            continue;
+        if (look.moved.empty() || !wanted.everywhere || round == kRoundsMax) {
+            return look_nowhere(std::move(nowhere), wanted.everywhere, look);
         }
-        if (listing->state != Listing::State::complete && is_scope(scopes, directory.object)) {
-            return cannot_look(*listing);
+        const Status status = tools_.catch_up();
+        const Result<std::vector<Directory>> places =
+            status ? tools_.find_places(std::exchange(look.moved, {}), nowhere) : status;
+        if (!places) {
+            return places.status();
         }
-        if (listing->state == Listing::State::refused) {
-            spdlog::warn("cannot look for what was lost: {}", listing->status.message());
-            continue;
-        }
-        if (listing->state == Listing::State::moved) {
-            again.directories.push_back(directory);
-            continue;
-        }
-        std::vector<Directory> known;
-        std::vector<Directory> unknown;
-        if (Status status = comparison.add(*listing, known, unknown); !status) {
-            return status;
-        }
-        if (comparison.size() >= kDifferencesMax) {
-            again.everywhere = true;
-            return {};
-        }
-        if (work.everywhere) {
-            lister.add(std::move(known));
-        }
-        lister.add(std::move(unknown));
+        look.lister.add(*places);
     }
+}
+
+Status Healer::take(const Listing& listing, bool everywhere, const std::vector<Scope>& scopes,
+                    Look& look) {
+    const Directory& directory = listing.directory;
+    if (look.seen.count(directory.object) != 0) {
+        return {};
+    }
+    if (listing.state != Listing::State::complete && is_scope(scopes, directory.object)) {
+        return cannot_look(listing);
+    }
+    if (listing.state == Listing::State::moved) {
+        look.moved.push_back(directory.object);
+        return {};
+    }
+    look.seen.insert(directory.object);
+    if (listing.state == Listing::State::refused) {
+        spdlog::warn("cannot look for what was lost: {}", listing.status.message());
+        return {};
+    }
+    std::vector<Directory> known;
+    std::vector<Directory> unknown;
+    if (Status status = look.comparison.add(listing, known, unknown); !status) {
+        return status;
+    }
+    look.more = look.comparison.size() >= kDifferencesMax;
+    if (everywhere) {
+        look.lister.add(std::move(known));
+    }
+    look.lister.add(std::move(unknown));
     return {};
 }
 

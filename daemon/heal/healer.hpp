@@ -20,24 +20,25 @@ namespace vexfs::heal {
 class Healer {
   public:
     static constexpr unsigned kPassesMax = 100;  // then the tree changes too fast: later
+    static constexpr unsigned kLossesMax = 10;  // passes that are given up when more is lost
+    static constexpr unsigned kRoundsMax = 10;  // after what moves while it is looked for
     static constexpr std::size_t kDifferencesMax = 500'000;  // of one pass; the next has the rest
 
     // `tools` outlives it.
     explicit Healer(const Tools& tools) : tools_(tools) {}
 
-    // EAGAIN: it cannot be done now, the message says why. ECANCELED: stopped.
-    Status heal(const Pending& pending, const std::vector<Scope>& scopes);
+    // `wanted`: what is to be looked at; on an error, what of it is left. EAGAIN: it cannot be done
+    // now, the message says why. ECANCELED: stopped.
+    Status heal(Pending& wanted, const std::vector<Scope>& scopes);
 
   private:
-    struct Work {
-        bool everywhere = false;
-        std::vector<Directory> directories;
-    };
-    Result<Work> pass(const Work& work, const Suspicion& suspicion,
-                      const std::vector<Scope>& scopes);
-    Status look(const Work& work, const std::vector<Scope>& scopes, Comparison& comparison,
-                Work& again);
-    Result<Work> after(std::vector<Finding> findings, Work again);
+    struct Look;
+    Status pass(Pending& wanted, const std::vector<Scope>& scopes, bool careful);
+    Status look_at(const Pending& wanted, const std::vector<Scope>& scopes, Look& look);
+    Status take(const Listing& listing, bool everywhere, const std::vector<Scope>& scopes,
+                Look& look);
+    Status look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look);
+    Status tell(std::vector<Finding> findings, Pending& left);
 
     const Tools& tools_;
 };

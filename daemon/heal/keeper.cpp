@@ -86,7 +86,7 @@ void Keeper::when_current(std::uint64_t seq, std::function<void(const Status&)> 
     {
         const std::lock_guard hold(mutex_);
         if (!stop_) {
-            waiters_.push_back({seq, std::move(done)});
+            waiters_.push_back({seq, round_, std::move(done)});
             done = nullptr;
         }
     }
@@ -114,16 +114,17 @@ void Keeper::note(KeeperState::Phase phase) {
     }
 }
 
-// Those who wait for what is there now; all of them where nothing more will come for the moment.
+// Those who wait for what this round has read: a loss of no number may come behind the last one.
+// All of them where nothing more will come for the moment.
 void Keeper::answer(const Status& problem) {
     std::vector<Waiter> ready;
     {
         const std::lock_guard hold(mutex_);
-        if (problem && state_.problem != problem.message()) {
+        if (problem) {
             state_.problem.clear();
         }
         const auto waits = [&](const Waiter& waiter) {
-            return problem && waiter.seq > state_.applied_seq;
+            return problem.ok() && (waiter.seq > state_.applied_seq || waiter.round == round_);
         };
         const auto first =
             std::stable_partition(waiters_.begin(), waiters_.end(), waits);
@@ -141,13 +142,16 @@ void Keeper::run() {
         if (status || stopping()) {
             continue;
         }
+        bool again = false;
         {
             const std::lock_guard hold(mutex_);
-            if (std::exchange(state_.problem, status.message()) != status.message()) {
-                spdlog::warn("the catalogue is behind: {}", status.message());
-            }
+            again = std::exchange(state_.problem, status.message()) == status.message();
         }
-        answer(Status::error(EAGAIN, status.message()));
+        if (again) {
+            answer(Status::error(EAGAIN, status.message()));
+        } else {
+            spdlog::warn("the catalogue is behind: {}", status.message());
+        }
         if (status.code() != EAGAIN) {
             follower_.reset();  // what it holds is in doubt: begin at the last commit
         }
@@ -161,6 +165,10 @@ void Keeper::run() {
 
 // Everything that is to be done now, then waits for more.
 Status Keeper::work() {
+    {
+        const std::lock_guard hold(mutex_);
+        ++round_;
+    }
     Status status = follower_ == nullptr ? open() : Status();
     if (status) {
         status = keep();
@@ -303,7 +311,7 @@ Status Keeper::forget_others() {
 Status Keeper::heal() {
     while (follower_->pending().any() && !stopping()) {
         note(KeeperState::Phase::healing);
-        const Pending pending = follower_->take_pending();
+        Pending pending = follower_->take_pending();
         const Tools tools{*follower_, stream_, progress_, [this] { return stopping(); }};
         const Status status = Healer(tools).heal(pending, scopes());
         if (!status) {

@@ -59,7 +59,7 @@ class Keeper {
     // Makes the catalogue anew, of the journal and of what is there.
     void rebuild();
     // Calls `done`, on the keeper's thread or this one, when everything up to this event is in the
-    // catalogue and each loss among it has been looked into; or with what is in the way (EAGAIN),
+    // catalogue and each loss among it has been looked into; or with what is in the way twice (EAGAIN),
     // or when the keeper ends (ECANCELED).
     void when_current(std::uint64_t seq, std::function<void(const Status&)> done);
 
@@ -71,6 +71,7 @@ class Keeper {
   private:
     struct Waiter {
         std::uint64_t seq;
+        std::uint64_t round;  // under way or done when it came
         std::function<void(const Status&)> done;
     };
 
@@ -103,6 +104,7 @@ class Keeper {
     mutable std::mutex mutex_;
     std::vector<Scope> scopes_;
     std::vector<Waiter> waiters_;
+    std::uint64_t round_ = 0;  // of reading what there is
     KeeperState state_;
     std::uint64_t oldest_ = 0;     // that is wanted
     bool rebuild_ = false;     // asked for, not begun

@@ -3,6 +3,7 @@
 // answer; ECANCELED: the daemon ends.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,10 +22,14 @@ class StreamPort {
     // From now on the stream remembers what its events speak of, until the next call.
     virtual Status begin() = 0;
 
-    // Puts events into the stream that say this, in this order, but for those of which an event
-    // since begin() has spoken: these are returned. Everything that had happened when the findings
-    // were made must have been waited for by sync().
-    virtual Result<std::vector<Finding>> tell(std::vector<Finding> findings) = 0;
+    // Puts events into the stream that say this, in this order, but for those that events since
+    // begin() settle (touched.hpp). Everything that had happened when the findings were made must
+    // have been waited for by sync().
+    struct Told {
+        std::size_t events = 0;
+        std::vector<ObjectKey> again;  // directories to be looked at once more
+    };
+    virtual Result<Told> tell(std::vector<Finding> findings) = 0;
 };
 
 }  // namespace vexfs::heal

@@ -6,7 +6,8 @@
 
 namespace vexfs::heal {
 
-Result<std::vector<Directory>> Tools::find_places(std::vector<ObjectKey> objects) const {
+Result<std::vector<Directory>> Tools::find_places(std::vector<ObjectKey> objects,
+                                                  std::vector<ObjectKey>& nowhere) const {
     const auto order = [](const ObjectKey& k) { return std::tie(k.fsid, k.ino, k.gen); };
     std::sort(objects.begin(), objects.end(),
               [&](const ObjectKey& a, const ObjectKey& b) { return order(a) < order(b); });
@@ -17,7 +18,9 @@ Result<std::vector<Directory>> Tools::find_places(std::vector<ObjectKey> objects
         if (!path) {
             return path.status();
         }
-        if (!path->empty()) {
+        if (path->empty()) {
+            nowhere.push_back(object);
+        } else {
             out.push_back({object, *std::move(path)});
         }
     }

@@ -54,8 +54,9 @@ struct Tools {
         const Result<std::uint64_t> seq = stream.sync();
         return seq ? follower.catch_up(*seq) : seq.status();
     }
-    // Where directories are, as far as the catalogue knows; the others are left out.
-    Result<std::vector<Directory>> find_places(std::vector<ObjectKey> objects) const;
+    // Where directories are, as far as the catalogue knows; the others are put into `nowhere`.
+    Result<std::vector<Directory>> find_places(std::vector<ObjectKey> objects,
+                                               std::vector<ObjectKey>& nowhere) const;
     // ECANCELED, or nothing.
     [[nodiscard]] Status stopped() const {
         return stop() ? Status::error(ECANCELED, "vexfsd ends") : Status();

@@ -9,18 +9,9 @@ namespace vexfs::heal {
 
 namespace {
 
-std::uint64_t key_of(const ObjectKey& object, std::string_view name, std::uint64_t kind) {
-    const std::uint64_t seed =
-        ObjectKeyHash()(object) * 0x9e3779b97f4a7c15ULL + object.ino * 2 + kind;
-    return XXH3_64bits_withSeed(name.data(), name.size(), seed);
-}
-
-constexpr std::uint64_t kName = 0;
-constexpr std::uint64_t kObject = 1;
-
-// Opens and reads change nothing that is looked at.
-constexpr std::uint64_t kReading = VX_OP_BIT(VX_OP_FILE_OPEN) | VX_OP_BIT(VX_OP_FILE_READ) |
-                                   VX_OP_BIT(VX_OP_DIR_READ) | VX_OP_BIT(VX_OP_SYNC);
+constexpr std::uint64_t kContent =
+    VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_TRUNCATE);
+constexpr std::uint64_t kAttributes = VX_OP_BIT(VX_OP_FILE_CHMOD) | VX_OP_BIT(VX_OP_FILE_CHOWN);
 constexpr std::uint64_t kNaming =
     VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_FILE_RENAME) |
     VX_OP_BIT(VX_OP_DIR_CREATE) | VX_OP_BIT(VX_OP_DIR_DELETE) | VX_OP_BIT(VX_OP_SYMLINK_CREATE) |
@@ -44,36 +35,70 @@ void Touched::insert(std::uint64_t key) {
     }
 }
 
+std::uint64_t Touched::key_of(Kind kind, const ObjectKey& object, std::string_view name) {
+    const std::uint64_t seed = ObjectKeyHash()(object) * 0x9e3779b97f4a7c15ULL + object.ino * 4 +
+                               static_cast<std::uint64_t>(kind);
+    return XXH3_64bits_withSeed(name.data(), name.size(), seed);
+}
+
 void Touched::note(const EventView& event) {
     const vx_event& e = event.event();
-    if (event.pushed() || e.error != 0 || (kReading >> event.op() & 1U) != 0) {
+    if (event.pushed() || e.error != 0) {
         return;
     }
-    if ((kNaming >> event.op() & 1U) != 0) {
-        insert(key_of({e.fsid, e.parent_ino, e.parent_gen}, event.name(), kName));
+    const auto is = [&](std::uint64_t ops) { return (ops >> event.op() & 1U) != 0; };
+    const ObjectKey object{e.fsid, e.ino, e.gen};
+    if (is(kNaming)) {
+        insert(key_of(Kind::name, {e.fsid, e.parent_ino, e.parent_gen}, event.name()));
     }
     if (const vx_rename* rename = vx_event_rename_const(&e); rename != nullptr) {
-        insert(key_of({e.fsid, rename->old_parent_ino, rename->old_parent_gen},
-                      {vx_event_name2(&e), e.name2_len}, kName));
+        insert(key_of(Kind::name, {e.fsid, rename->old_parent_ino, rename->old_parent_gen},
+                      {vx_event_name2(&e), e.name2_len}));
     }
-    insert(key_of({e.fsid, e.ino, e.gen}, {}, kObject));
+    if (is(kNaming) && (e.flags & VX_F_DIRECTORY) != 0) {
+        insert(key_of(Kind::place, object));
+    }
+    if (is(kContent) || (e.flags & VX_F_WROTE) != 0) {
+        insert(key_of(Kind::content, object));
+    }
+    if (is(kAttributes)) {
+        insert(key_of(Kind::attributes, object));
+    }
 }
 
 bool Touched::name(const ObjectKey& parent, std::string_view name) const {
-    return has(key_of(parent, name, kName));
+    return has(key_of(Kind::name, parent, name));
 }
 
-bool Touched::object(const ObjectKey& object) const { return has(key_of(object, {}, kObject)); }
+bool Touched::facts(const ObjectKey& object) const {
+    return has(Kind::content, object) || has(Kind::attributes, object);
+}
 
-bool Touched::finding(const Finding& f) const {
-    if (f.op == VX_OP_SYNC) {
-        return false;
+bool Touched::settles(const Finding& f, std::vector<ObjectKey>& again) const {
+    switch (f.op) {
+        case VX_OP_SYNC:
+            return false;
+        case VX_OP_FILE_CHMOD:
+        case VX_OP_FILE_CHOWN:
+            return has(Kind::attributes, f.object);
+        case VX_OP_FILE_WRITE:
+        case VX_OP_FILE_CLOSE:
+            return has(Kind::content, f.object);
+        default:
+            break;
     }
-    if ((kNaming >> f.op & 1U) == 0) {
-        return object(f.object);
-    }
+    const bool rename = f.op == VX_OP_FILE_RENAME;
+    const bool taken = name(f.parent, f.name);
+    const bool left = rename && name(f.old_parent, f.name2);
     // A directory that was moved may have left what is watched.
-    return name(f.parent, f.name) || object(f.parent) || (f.op == VX_OP_FILE_RENAME && name(f.old_parent, f.name2));
+    const bool moved = has(Kind::place, f.parent) || (rename && has(Kind::place, f.old_parent));
+    if (moved || (rename && taken != left)) {
+        again.push_back(f.parent);
+        if (rename) {
+            again.push_back(f.old_parent);
+        }
+    }
+    return moved || taken || left;
 }
 
 }  // namespace vexfs::heal

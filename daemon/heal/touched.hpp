@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Touched: which names and objects events have spoken of since some moment. What was found by
-// looking since then does not count for them: the events say it, and say it in the right order.
+// Touched: what events have spoken of since some moment: who has a name, what an object holds, its
+// attributes, where a directory is. What was found by looking since then does not count for it: the
+// events say it, and say it in the right order.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "heal/finding.hpp"
 #include "vexfs/event.hpp"
@@ -21,12 +23,20 @@ class Touched {
     void note(const EventView& event);
 
     [[nodiscard]] bool name(const ObjectKey& parent, std::string_view name) const;
-    [[nodiscard]] bool object(const ObjectKey& object) const;
-    // An event has spoken of what the finding tells.
-    [[nodiscard]] bool finding(const Finding& finding) const;
+    // Its content, or its attributes.
+    [[nodiscard]] bool facts(const ObjectKey& object) const;
+
+    // What of a finding is to be told, after the events. `again`: directories that events do not
+    // settle all of, which are to be looked at once more.
+    [[nodiscard]] bool settles(const Finding& finding, std::vector<ObjectKey>& again) const;
 
   private:
+    enum class Kind : std::uint64_t { name, content, attributes, place };
+    static std::uint64_t key_of(Kind kind, const ObjectKey& object, std::string_view name = {});
     void insert(std::uint64_t key);
+    [[nodiscard]] bool has(Kind kind, const ObjectKey& object) const {
+        return has(key_of(kind, object));
+    }
     [[nodiscard]] bool has(std::uint64_t key) const { return all_ || keys_.count(key) != 0; }
 
     std::unordered_set<std::uint64_t> keys_;  // XXH3-64 of what is named

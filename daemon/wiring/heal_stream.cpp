@@ -59,27 +59,26 @@ Status HealStream::begin() {
     });
 }
 
-Result<std::vector<heal::Finding>> HealStream::tell(std::vector<heal::Finding> findings) {
+Result<heal::StreamPort::Told> HealStream::tell(std::vector<heal::Finding> findings) {
     const auto answer = std::make_shared<Answer>();
     const auto held = std::make_shared<std::vector<heal::Finding>>(std::move(findings));
     const Status status = ask(answer, [this, answer, held] {
         to_tell_.assign(std::make_move_iterator(held->begin()),
                         std::make_move_iterator(held->end()));
-        spoken_of_.clear();
+        told_ = Told{};
         telling_ = answer;
     });
-    return status ? Result<std::vector<heal::Finding>>(std::move(spoken_of_))
-                  : Result<std::vector<heal::Finding>>(status);
+    return status ? Result<Told>(std::move(told_)) : Result<Told>(status);
 }
 
 FoundEvent HealStream::next() {
     while (!to_tell_.empty()) {
         now_ = std::move(to_tell_.front());
         to_tell_.pop_front();
-        if (touched_.finding(now_)) {
-            spoken_of_.push_back(std::move(now_));
+        if (touched_.settles(now_, told_.again)) {
             continue;
         }
+        told_.events++;
         record_ = heal::record_of(now_, clock_.mono_ns());
         return {reinterpret_cast<const vx_record*>(record_.data()), now_.path, now_.old_path};
     }

@@ -26,7 +26,7 @@ class HealStream final : public heal::StreamPort, public Found {
 
     Result<std::uint64_t> sync() override;
     Status begin() override;
-    Result<std::vector<heal::Finding>> tell(std::vector<heal::Finding> findings) override;
+    Result<Told> tell(std::vector<heal::Finding> findings) override;
 
     // The pipeline's thread.
     FoundEvent next() override;
@@ -58,7 +58,7 @@ class HealStream final : public heal::StreamPort, public Found {
     bool active_ = false;
     heal::Touched touched_;
     std::deque<heal::Finding> to_tell_;
-    std::vector<heal::Finding> spoken_of_;
+    Told told_;
     AnswerPtr telling_;
     heal::Finding now_;
     std::vector<std::uint64_t> record_;

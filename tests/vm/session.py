@@ -95,6 +95,14 @@ class Vexfsd:
             raise RuntimeError(f"vexctl tail: {result.returncode} {result.stderr}")
         return [json.loads(line) for line in result.stdout.splitlines()]
 
+    def rows(self, *arguments):
+        """What another command prints, a JSON object a line."""
+        result = self.ctl("--json", *arguments)
+        if result.returncode != 0:
+            raise RuntimeError(f"vexctl {arguments}: {result.returncode} {result.stdout} "
+                               f"{result.stderr}")
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
     def stop(self):
         """Asks it to end; returns whether it did."""
         os.kill(self.pid, 15)

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# After losses, moves from elsewhere and times without a daemon: what vexfsd finds by itself brings
+# the catalogue and everyone who follows the stream to what `find` sees.
+# vm: --mem 2048 --timeout 1200
+# long: --timeout 24000
+# kernels: all
+#
+# 4 overruns of the ring unless $VEXFS_HEALS says otherwise (a number, or "full" for 100).
+exec python3 -B "$VEXFS_ROOT/tests/vm/heal.py"
