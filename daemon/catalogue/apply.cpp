@@ -195,11 +195,16 @@ Status Catalogue::apply_rename(const EventView& event) {
     return {};
 }
 
-// Whether a directory is below a root. One that no event has told of is where its path says.
+// Whether a directory is below a root. One that no event has told of is where its path says; where
+// that is not known either, it has to be looked for.
 Result<bool> Catalogue::inside(const EventView& event, const ObjectKey& parent) {
     const Result<bool> known = knows(parent);
     if (!known || *known) {
         return known;
+    }
+    if (event.path.empty() && on_unknown_) {
+        on_unknown_(parent);
+        return true;
     }
     for (const CatalogueRoot& root : roots_) {
         if (root.object.fsid == parent.fsid && is_at_or_below(event.path, root.path)) {

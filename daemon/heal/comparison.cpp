@@ -138,6 +138,9 @@ void Comparison::tell_content(const Directory& parent, const ListedName& now) {
 
 void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
                       const ListedName& now) {
+    if (!told_[op].insert(now.object).second) {
+        return;  // by another of its names
+    }
     Finding change = finding_of(parent, now);
     change.op = op;
     change.flags |= flags | (is_directory(now) ? VX_F_DIRECTORY : 0);

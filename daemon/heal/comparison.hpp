@@ -14,6 +14,7 @@
 // A move is recognised by its object, so it is never told as a deletion and a creation.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -101,7 +102,8 @@ class Comparison {
     std::unordered_map<ObjectKey, unsigned, ObjectKeyHash> appearing_;  // how many names of it
     std::unordered_set<ObjectKey, ObjectKeyHash> created_;
     std::vector<Finding> steps_;    // names, in no order yet
-    std::vector<Finding> changed_;  // facts and content: behind all names
+    std::vector<Finding> changed_;  // facts and content: behind all names, each once
+    std::array<std::unordered_set<ObjectKey, ObjectKeyHash>, VX_OP_COUNT> told_;  // by operation
 };
 
 // Brings steps that change names into an order in which each is possible: a name is free before it

@@ -9,8 +9,9 @@ namespace vexfs::heal {
 
 namespace {
 
-// The file systems' clock goes in ticks, of 10 ms at most, and is read before the event's.
-constexpr std::uint64_t kTickNs = 50'000'000;
+// How far the clock that file systems take their times from may be behind: it goes in ticks, which
+// come late where the machine is a busy virtual one.
+constexpr std::uint64_t kBehindNs = 1'000'000'000;
 
 // Losses of these change nothing that is looked at.
 constexpr bool changes_nothing(unsigned op) {
@@ -78,7 +79,7 @@ std::uint64_t Follower::when(std::uint64_t mono_ns, std::uint64_t real_ns) const
 
 void Follower::suspect(std::uint64_t seq, std::uint64_t real_ns) {
     pending_.since_seq = std::min(pending_.since_seq, seq);
-    pending_.since_ns = std::min(pending_.since_ns, real_ns - std::min(real_ns, kTickNs));
+    pending_.since_ns = std::min(pending_.since_ns, real_ns - std::min(real_ns, kBehindNs));
 }
 
 void Follower::on_gap(const Gap& gap) {
@@ -138,8 +139,11 @@ Status Follower::commit() {
     }
     Status status;
     if (pending_.any()) {
-        status = catalogue_->set_unhealed(
+        const Catalogue::Unhealed before = catalogue_->unhealed().value_or(
             Catalogue::Unhealed{pending_.since_seq, pending_.since_ns});
+        status = catalogue_->set_unhealed(
+            Catalogue::Unhealed{std::min(before.since_seq, pending_.since_seq),
+                                std::min(before.since_ns, pending_.since_ns)});
     }
     if (status) {
         status = catalogue_->commit(applied_, last_ns_);

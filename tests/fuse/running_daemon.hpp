@@ -18,27 +18,34 @@ namespace vexfs::test {
 
 class RunningDaemon {
   public:
-    explicit RunningDaemon(const Daemon::MakeDisk& make_disk = Daemon::real_disk,
-                           const std::function<void(Options&)>& change = [](Options&) {}) {
+    explicit RunningDaemon(Daemon::MakeDisk make_disk = Daemon::real_disk,
+                           std::function<void(Options&)> change = [](Options&) {})
+        : make_disk_(std::move(make_disk)), change_(std::move(change)) {
         ::pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
-        Options options;
-        options.source = tree.source();
-        options.mountpoint = tree.point();
-        options.no_kmod = true;
-        options.ops = VX_OPS_ALL;
-        options.journal = tree.root() + "/journal";
-        options.socket = socket();
-        change(options);
-        auto started = Daemon::start(options, make_disk);
-        INFO(started.status().message());
-        REQUIRE(started.ok());
-        daemon = *std::move(started);
-        thread_ = std::thread([this] { result_ = daemon->run(); });
+        start();
     }
     ~RunningDaemon() {
         stop();
         daemon.reset();
         ::pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    }
+
+    // After stop(): another one with the same journal.
+    void start() {
+        daemon.reset();
+        Options options;
+        options.source = tree.source();
+        options.mountpoint = tree.point();
+        options.no_kmod = true;
+        options.ops = VX_OPS_ALL;
+        options.journal = journal();
+        options.socket = socket();
+        change_(options);
+        auto started = Daemon::start(options, make_disk_);
+        INFO(started.status().message());
+        REQUIRE(started.ok());
+        daemon = *std::move(started);
+        thread_ = std::thread([this] { result_ = daemon->run(); });
     }
 
     // As SIGTERM does it: the signal is blocked in every thread and read by the daemon's loop.
@@ -50,6 +57,7 @@ class RunningDaemon {
         }
     }
     [[nodiscard]] std::string socket() const { return tree.root() + "/socket"; }
+    [[nodiscard]] std::string journal() const { return tree.root() + "/journal"; }
     [[nodiscard]] ControlClient connect() const {
         auto client = ControlClient::connect(socket());
         REQUIRE(client.ok());
@@ -60,6 +68,8 @@ class RunningDaemon {
     std::unique_ptr<Daemon> daemon;
 
   private:
+    Daemon::MakeDisk make_disk_;
+    std::function<void(Options&)> change_;
     sigset_t mask_{};
     std::thread thread_;
     Status result_;

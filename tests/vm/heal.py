@@ -68,14 +68,28 @@ def difference(found, wanted):
             f"{sorted(set(found.items()) ^ set(wanted.items()))[:6]}")
 
 
+def explain(daemon, wrong):
+    """What the stream says of the first of them, and of the directory that it is in."""
+    path, (ino, _) = min(wrong)
+    parent = os.lstat(os.path.dirname(path)).st_ino
+    for line in daemon.lines():
+        if line.get("ino") in (ino, parent) or "gap" in line:
+            if "gap" in line:
+                print(f"      gap {line['gap']['reason']} {line['gap'].get('ops')}", flush=True)
+            elif not line["op"].startswith("FileC") or line["op"] == "FileCreate":
+                print(f"      {line['seq']} {line['op']} {line['ino']} {line['path']} from "
+                      f"{line['old_path']} in {line['parent_ino']} {line['flags']}", flush=True)
+
+
 def compare(what, daemon, follower):
     """Both accounts are what is there."""
     there = seen(follower.root)
     follower.go_on()
     wanted = {path: (ino, TYPES[kind]) for path, (ino, kind) in there.items()}
     found = catalogue(daemon, follower.root)
-    check(f"{what}: the catalogue is what is there ({len(there)} names)", found == wanted,
-          difference(found, wanted))
+    if not check(f"{what}: the catalogue is what is there ({len(there)} names)", found == wanted,
+                 difference(found, wanted)):
+        explain(daemon, set(found.items()) ^ set(wanted.items()))
     wanted = {path: ino for path, (ino, _) in there.items()}
     found = {path: ino for path, (ino, _) in follower.account.paths().items()}
     check(f"{what}: so is the account of who follows the stream", found == wanted,
@@ -116,7 +130,7 @@ def overruns(root):
 
 def storm(daemon, follower):
     """Losses while the tree goes on changing, also while it is looked at."""
-    works = [Work(follower.root, SEED + 1000 + n, outside=follower.root + f".outside/{n}")
+    works = [Work(follower.root, SEED + 1000 + n, outside=follower.root + f".outside/storm-{n}")
              for n in range(2)]
     for work in works:
         os.makedirs(work.outside, exist_ok=True)

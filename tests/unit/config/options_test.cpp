@@ -69,6 +69,8 @@ TEST_CASE("options: defaults") {
     CHECK(options->ring_bytes == 0);
     CHECK(options->linger_s == 60);
     CHECK(options->compress == journal::Compression::none);
+    CHECK(options->catalogue);
+    CHECK_FALSE(parse({"--watch", "/srv", "--catalogue=false"})->catalogue);
     CHECK(parse({"--watch", "/srv", "--compress", "gzip"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "86400"}).ok());
     CHECK(parse({"--watch", "/srv", "--linger", "86401"}).status().code() == EINVAL);
@@ -237,6 +239,7 @@ retain-bytes = "1G"
 retain-age = "7d"
 retain-max = "3G"
 compress = "zstd"
+catalogue = false
 socket = "s.sock"
 allow-other = true
 read-only = true
@@ -268,6 +271,7 @@ foreground = true
     CHECK(options->retention.age_s == 7 * 86'400);
     CHECK(options->retention.max_bytes == 3ULL << 30U);
     CHECK(options->compress == journal::Compression::zstd);
+    CHECK_FALSE(options->catalogue);
     CHECK(options->socket == file.dir + "/s.sock");
     CHECK(options->allow_other);
     CHECK(options->read_only);
