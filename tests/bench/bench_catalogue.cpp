@@ -12,7 +12,6 @@
 #include "catalogue/catalogue.hpp"
 #include "heal/follower.hpp"
 #include "measure.hpp"
-#include "support/number_from.hpp"
 #include "support/records.hpp"
 
 using namespace vexfs;  // NOLINT: a program of one file
@@ -22,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kFsid = 7;
 constexpr std::uint64_t kRoot = 2;
+constexpr std::uint64_t kEvents = 1'000'000;
 constexpr unsigned kBatch = heal::Follower::kBatch;
 
 void need(const Status& status) {
@@ -31,7 +31,24 @@ void need(const Status& status) {
     }
 }
 
-// The n-th event: five for each file, and a directory for each hundred of them.
+// A directory of its own, on the disk of /var/tmp.
+class Place {
+  public:
+    Place() {
+        char name[] = "/var/tmp/vexfs-bench-XXXXXX";
+        path_ = ::mkdtemp(name) != nullptr ? name : "";
+        need(path_.empty() ? Status::from_errno(errno, name) : Status());
+    }
+    ~Place() { std::filesystem::remove_all(path_); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+// The events: five for each file, and one for each directory of a hundred.
 class Saves {
   public:
     const EventView& next() {
@@ -97,8 +114,9 @@ class Saves {
     unsigned step_ = 0;
 };
 
-double of_catalogue(const std::string& directory, std::uint64_t events) {
-    auto catalogue = Catalogue::open(directory, JournalId{{1}});
+double of_catalogue(std::uint64_t events) {
+    const Place place;
+    auto catalogue = Catalogue::open(place.path(), JournalId{{1}});
     need(catalogue.status());
     need((*catalogue)->begin());
     need((*catalogue)->add_root({kFsid, kRoot, 0}, "/w", "/w", 0));
@@ -115,8 +133,9 @@ double of_catalogue(const std::string& directory, std::uint64_t events) {
     return static_cast<double>(events) / (static_cast<double>(now_ns() - begin) / 1e9);
 }
 
-double of_table(const std::string& directory, std::uint64_t events) {
-    auto db = Database::open(directory + "/bare.db", Database::Access::write);
+double of_table(std::uint64_t events) {
+    const Place place;
+    auto db = Database::open(place.path() + "/bare.db", Database::Access::write);
     need(db.status());
     need(db->execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
                      "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;"
@@ -139,17 +158,18 @@ double of_table(const std::string& directory, std::uint64_t events) {
 
 }  // namespace
 
-int main() {
-    const std::uint64_t events = test::number_from("VEXFS_BENCH_EVENTS", 2'000'000, 20'000'000);
-    char name[] = "/var/tmp/vexfs-bench-XXXXXX";
-    const std::string directory = ::mkdtemp(name) != nullptr ? name : "";
-    need(directory.empty() ? Status::from_errno(errno, name) : Status());
-    const double catalogue = of_catalogue(directory, events);
-    const double table = of_table(directory, events);
-    std::printf("catalogue: %llu events, none lost\n", static_cast<unsigned long long>(events));
-    std::printf("  events applied          %9.0f /s\n", catalogue);
-    std::printf("  rows of a bare table    %9.0f /s   catalogue/bare %.2f\n", table,
-                catalogue / table);
-    std::filesystem::remove_all(directory);
+int main(int argc, char** argv) {
+    const Arguments arguments(argc, argv, "Events a second that the catalogue takes.");
+    Row row{.what = "catalogue: events applied",
+            .unit = "/s",
+            .reference = "bare SQLite, a row an event",
+            .goal = "at least 150,000 /s",
+            .can_lose = true};
+    for (unsigned run = 0; run < arguments.runs; run++) {
+        row.value.add(of_catalogue(kEvents));
+        row.reference_value.add(of_table(kEvents));
+        row.ratio.add(row.value.last() / row.reference_value.last());
+    }
+    arguments.print(row);
     return 0;
 }
