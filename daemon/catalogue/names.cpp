@@ -76,20 +76,15 @@ Result<std::vector<CatalogueRoot>> Catalogue::roots() {
         return all.status();
     }
     std::vector<CatalogueRoot> out;
-    for (;;) {
-        const Result<bool> row = all->step();
-        if (!row) {
-            return row.status();
-        }
-        if (!*row) {
-            return out;
-        }
-        out.push_back({.object = {all->id(0), all->id(1), static_cast<std::uint32_t>(all->id(2))},
-                       .path = std::string(all->bytes(3)),
-                       .place = std::string(all->bytes(4)),
-                       .complete = all->number(5) != 0,
-                       .since = all->id(6)});
-    }
+    Status status = all->each([&](const Statement& row) {
+        out.push_back({.object = {row.id(0), row.id(1), static_cast<std::uint32_t>(row.id(2))},
+                       .path = std::string(row.bytes(3)),
+                       .place = std::string(row.bytes(4)),
+                       .complete = row.number(5) != 0,
+                       .since = row.id(6)});
+    });
+    return status ? Result<std::vector<CatalogueRoot>>(std::move(out))
+                  : Result<std::vector<CatalogueRoot>>(std::move(status));
 }
 
 bool Catalogue::is_root(const ObjectKey& object) const {
@@ -99,18 +94,12 @@ bool Catalogue::is_root(const ObjectKey& object) const {
 
 Status Catalogue::read_names(Statement& statement, std::uint64_t fsid,
                              std::vector<CatalogueName>& out) {
-    for (;;) {
-        const Result<bool> row = statement.step();
-        if (!row || !*row) {
-            statement.reset();
-            return row.status();
-        }
-        out.push_back({.name = std::string(statement.bytes(0)),
-                       .object = {fsid, statement.id(1),
-                                  static_cast<std::uint32_t>(statement.id(2))},
-                       .type = static_cast<std::uint32_t>(statement.id(3)),
-                       .since = statement.id(4)});
-    }
+    return statement.each([&](const Statement& row) {
+        out.push_back({.name = std::string(row.bytes(0)),
+                       .object = {fsid, row.id(1), static_cast<std::uint32_t>(row.id(2))},
+                       .type = static_cast<std::uint32_t>(row.id(3)),
+                       .since = row.id(4)});
+    });
 }
 
 Result<std::vector<CatalogueName>> Catalogue::names_in(const ObjectKey& directory,
@@ -147,16 +136,10 @@ Result<std::optional<CatalogueName>> Catalogue::find(const ObjectKey& parent,
 }
 
 Status Catalogue::read_places(Statement& statement, std::uint64_t fsid, std::vector<Place>& out) {
-    for (;;) {
-        const Result<bool> row = statement.step();
-        if (!row || !*row) {
-            statement.reset();
-            return row.status();
-        }
-        out.push_back({.parent = {fsid, statement.id(0),
-                                  static_cast<std::uint32_t>(statement.id(1))},
-                       .name = std::string(statement.bytes(2))});
-    }
+    return statement.each([&](const Statement& row) {
+        out.push_back({.parent = {fsid, row.id(0), static_cast<std::uint32_t>(row.id(1))},
+                       .name = std::string(row.bytes(2))});
+    });
 }
 
 Result<std::vector<Catalogue::Place>> Catalogue::places_of(const ObjectKey& object,
@@ -230,16 +213,11 @@ Result<std::vector<ObjectKey>> Catalogue::orphaned() {
         return all.status();
     }
     std::vector<ObjectKey> out;
-    for (;;) {
-        const Result<bool> row = all->step();
-        if (!row) {
-            return row.status();
-        }
-        if (!*row) {
-            return out;
-        }
-        out.push_back({all->id(0), all->id(1), static_cast<std::uint32_t>(all->id(2))});
-    }
+    Status status = all->each([&](const Statement& row) {
+        out.push_back({row.id(0), row.id(1), static_cast<std::uint32_t>(row.id(2))});
+    });
+    return status ? Result<std::vector<ObjectKey>>(std::move(out))
+                  : Result<std::vector<ObjectKey>>(std::move(status));
 }
 
 Result<bool> Catalogue::knows(const ObjectKey& object) {

@@ -46,16 +46,6 @@ Result<bool> Statement::step() {
     return status;
 }
 
-Status Statement::run() {
-    for (;;) {
-        const Result<bool> row = step();
-        if (!row || !*row) {
-            reset();
-            return row.status();
-        }
-    }
-}
-
 std::string_view Statement::bytes(int column) const {
     const auto* data = static_cast<const char*>(sqlite3_column_blob(get(), column));
     const int size = sqlite3_column_bytes(get(), column);

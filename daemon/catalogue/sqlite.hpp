@@ -30,8 +30,22 @@ class Statement {
     }
     // True: a row is there, whose columns can be read until the next call.
     Result<bool> step();
+    // Calls `take` with this statement for each row.
+    template <typename Take>
+    Status each(Take take) {
+        for (;;) {
+            const Result<bool> row = step();
+            if (!row || !*row) {
+                reset();
+                return row.status();
+            }
+            take(static_cast<const Statement&>(*this));
+        }
+    }
     // To the end; rows are not looked at.
-    Status run();
+    Status run() {
+        return each([](const Statement&) {});
+    }
     void reset() { sqlite3_reset(get()); }
 
     [[nodiscard]] std::int64_t number(int column) const {

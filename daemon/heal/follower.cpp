@@ -55,7 +55,7 @@ Status Follower::start() {
     applied_ = catalogue_->applied_seq();
     last_ns_ = catalogue_->applied_ns();
     catalogue_->set_on_unknown(
-        [this](const ObjectKey& directory) { pending_.directories.insert(directory); });
+        [this](const ObjectKey& directory) { look_in(directory); });
     if (const std::optional<Catalogue::Unhealed> left = catalogue_->unhealed()) {
         pending_.everywhere = true;
         suspect(left->since_seq, left->since_ns);
@@ -82,6 +82,14 @@ void Follower::suspect(std::uint64_t seq, std::uint64_t real_ns) {
     pending_.since_ns = std::min(pending_.since_ns, real_ns - std::min(real_ns, kBehindNs));
 }
 
+void Follower::look_in(const ObjectKey& directory) {
+    pending_.directories.insert(directory);
+    if (pending_.directories.size() > kDirectoriesMax) {
+        pending_.directories.clear();
+        pending_.everywhere = true;
+    }
+}
+
 void Follower::on_gap(const Gap& gap) {
     if (gap.reason != GapReason::ring_full) {
         // From the last event on nothing is certain.
@@ -97,7 +105,7 @@ void Follower::on_gap(const Gap& gap) {
     suspect(gap.from, when(gap.mono_ns, gap.real_ns));
     pending_.everywhere |= gap.class_d || gap.dirty_overflow || gap.dirty.empty();
     for (const DirtyDirectory& directory : gap.dirty) {
-        pending_.directories.insert({directory.fsid, directory.ino, directory.gen});
+        look_in({directory.fsid, directory.ino, directory.gen});
     }
     ++pending_.gaps;
 }

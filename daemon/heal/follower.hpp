@@ -33,6 +33,7 @@ class Follower {
   public:
     // Of one transaction: it is committed when nothing more is there, too.
     static constexpr unsigned kBatch = 20'000;
+    static constexpr std::size_t kDirectoriesMax = 10'000;  // to be looked at; more is everywhere
 
     // `clock` outlives it. Errors as of Reader::open() and Catalogue::open().
     static Result<std::unique_ptr<Follower>> open(const std::string& journal, const Clock& clock);
@@ -67,6 +68,7 @@ class Follower {
     Status commit();
     Status roll_back(const Status& why);
     void on_gap(const Gap& gap);
+    void look_in(const ObjectKey& directory);
     void suspect(std::uint64_t seq, std::uint64_t real_ns);
     [[nodiscard]] std::uint64_t when(std::uint64_t mono_ns, std::uint64_t real_ns) const;
 

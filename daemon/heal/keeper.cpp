@@ -123,8 +123,9 @@ void Keeper::answer(const Status& problem) {
         if (problem) {
             state_.problem.clear();
         }
+        const bool pending = follower_ != nullptr && follower_->pending().any();
         const auto waits = [&](const Waiter& waiter) {
-            return problem.ok() && (waiter.seq > state_.applied_seq || waiter.round == round_);
+            return problem.ok() && (pending || waiter.seq > state_.applied_seq || waiter.round == round_);
         };
         const auto first =
             std::stable_partition(waiters_.begin(), waiters_.end(), waits);
@@ -178,7 +179,8 @@ Status Keeper::work() {
     }
     note(KeeperState::Phase::following);
     answer({});
-    return wait(-1);
+    const int rest = rest_ms();
+    return wait(rest != 0 ? rest : -1);
 }
 
 Status Keeper::open() {
@@ -308,9 +310,17 @@ Status Keeper::forget_others() {
     return {};
 }
 
+int Keeper::rest_ms() const {
+    const std::uint64_t now = clock_.mono_ns();
+    return follower_->pending().everywhere && now < rest_until_ns_
+               ? static_cast<int>((rest_until_ns_ - now) / 1'000'000 + 1)
+               : 0;
+}
+
 Status Keeper::heal() {
-    while (follower_->pending().any() && !stopping()) {
+    while (follower_->pending().any() && rest_ms() == 0 && !stopping()) {
         note(KeeperState::Phase::healing);
+        const std::uint64_t begun = clock_.mono_ns();
         Pending pending = follower_->take_pending();
         const Tools tools{*follower_, stream_, progress_, [this] { return stopping(); }};
         const Status status = Healer(tools).heal(pending, scopes());
@@ -318,6 +328,7 @@ Status Keeper::heal() {
             follower_->put_back(pending);
             return status;
         }
+        rest_until_ns_ = 2 * clock_.mono_ns() - begun;
         {
             const std::lock_guard hold(mutex_);
             state_.healed += pending.gaps;

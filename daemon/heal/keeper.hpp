@@ -2,6 +2,9 @@
 // Keeper: keeps the catalogue, on a thread of its own. Follows the journal, takes the first look at
 // each scope, and after each loss looks for what was missed.
 //
+// Losses that come one after the other do not keep it reading: between two looks at everything it
+// rests for as long as the first has taken.
+//
 // It is never waited for: a catalogue that cannot be written, or a scope that cannot be looked at,
 // is said and tried again, and the stream goes on.
 #pragma once
@@ -81,6 +84,7 @@ class Keeper {
     Status keep();
     Status look_at_new();
     Status heal();
+    [[nodiscard]] int rest_ms() const;
     Status wait(int timeout_ms);
     Status forget_others();
     Status forget_old();
@@ -100,6 +104,7 @@ class Keeper {
     // Of the thread:
     std::unique_ptr<Follower> follower_;
     std::uint64_t forgotten_ = 0;
+    std::uint64_t rest_until_ns_ = 0;  // CLOCK_MONOTONIC: before that, not everywhere again
 
     mutable std::mutex mutex_;
     std::vector<Scope> scopes_;
