@@ -171,9 +171,9 @@ Status Catalogue::make(const JournalId& journal) {
         return meta.status();
     }
     journal_ = journal;
-    return meta->bind(kVersion, std::string_view(reinterpret_cast<const char*>(journal.bytes.data()),
-                                                 journal.bytes.size()))
-        .run();
+    const std::string_view id(reinterpret_cast<const char*>(journal.bytes.data()),
+                              journal.bytes.size());
+    return meta->bind(kVersion, id).run();
 }
 
 Status Catalogue::read_meta() {

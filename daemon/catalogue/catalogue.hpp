@@ -93,8 +93,8 @@ class Catalogue {
     // Applies an event. Events come in the order of their numbers.
     Status apply(const EventView& event);
     // Called with directories of which not everything is told: one that an event has brought from
-    // outside of all roots, with what is in it; one that has gone and had something in it, as far as
-    // is known here.
+    // outside of all roots, with what is in it; one that has gone and in which, as far as is known
+    // here, something was left; one of which nothing is known.
     void set_on_unknown(std::function<void(const ObjectKey&)> fn) { on_unknown_ = std::move(fn); }
 
     // A name as it was found by looking. Replaces what is known of it.

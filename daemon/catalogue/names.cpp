@@ -123,7 +123,8 @@ Result<std::optional<CatalogueName>> Catalogue::find(const ObjectKey& parent,
                                                      std::string_view name, std::uint64_t at) {
     const std::int64_t fs = known_file_system(parent.fsid);
     std::vector<CatalogueName> found;
-    Status status = read_names(sql_.find.bind(fs, parent.ino, parent.gen, name), parent.fsid, found);
+    Status status =
+        read_names(sql_.find.bind(fs, parent.ino, parent.gen, name), parent.fsid, found);
     if (status && at != kNow && (found.empty() || found.front().since > at)) {
         found.clear();
         status = read_names(sql_.find_old.bind(fs, parent.ino, parent.gen, name, at), parent.fsid,
@@ -148,7 +149,8 @@ Result<std::vector<Catalogue::Place>> Catalogue::places_of(const ObjectKey& obje
     std::vector<Place> out;
     Status status = read_places(sql_.places.bind(fs, object.ino, object.gen, at), object.fsid, out);
     if (status && at != kNow) {
-        status = read_places(sql_.places_old.bind(fs, object.ino, object.gen, at), object.fsid, out);
+        status =
+            read_places(sql_.places_old.bind(fs, object.ino, object.gen, at), object.fsid, out);
     }
     return status ? Result<std::vector<Place>>(std::move(out))
                   : Result<std::vector<Place>>(std::move(status));

@@ -125,7 +125,8 @@ void Keeper::answer(const Status& problem) {
         }
         const bool pending = follower_ != nullptr && follower_->pending().any();
         const auto waits = [&](const Waiter& waiter) {
-            return problem.ok() && (pending || waiter.seq > state_.applied_seq || waiter.round == round_);
+            const bool read = waiter.seq <= state_.applied_seq && waiter.round != round_;
+            return problem.ok() && (pending || !read);
         };
         const auto first =
             std::stable_partition(waiters_.begin(), waiters_.end(), waits);

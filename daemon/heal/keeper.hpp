@@ -62,8 +62,8 @@ class Keeper {
     // Makes the catalogue anew, of the journal and of what is there.
     void rebuild();
     // Calls `done`, on the keeper's thread or this one, when everything up to this event is in the
-    // catalogue and each loss among it has been looked into; or with what is in the way twice (EAGAIN),
-    // or when the keeper ends (ECANCELED).
+    // catalogue and each loss among it has been looked into; or with what is in the way twice
+    // (EAGAIN), or when the keeper ends (ECANCELED).
     void when_current(std::uint64_t seq, std::function<void(const Status&)> done);
 
     [[nodiscard]] KeeperState state() const;

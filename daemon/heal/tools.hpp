@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scope, Progress, Tools: what looking at the tree is about, how far it is, and what it is done with.
+// Scope, Progress, Tools: what looking at the tree is about, how far it is, and what it is done
+// with.
 #pragma once
 
 #include <atomic>

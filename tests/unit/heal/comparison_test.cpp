@@ -157,7 +157,9 @@ class Tree {
         return all;
     }
 
-    [[nodiscard]] std::string path(const std::string& name) const { return root_.path + "/" + name; }
+    [[nodiscard]] std::string path(const std::string& name) const {
+        return path_below(root_.path, name);
+    }
     [[nodiscard]] std::uint64_t seq() const { return seq_; }
 
     std::unique_ptr<Catalogue> catalogue;
@@ -220,8 +222,8 @@ class Tree {
 std::string text_of(const std::vector<Finding>& findings) {
     std::string text;
     for (const Finding& f : findings) {
-        text += std::string(vx_op_name(f.op)) + " " + f.path + (f.old_path.empty() ? "" : " from ") +
-                f.old_path + "\n";
+        text += std::string(vx_op_name(f.op)) + " " + f.path;
+        text += (f.old_path.empty() ? "" : " from ") + f.old_path + "\n";
     }
     return text;
 }
