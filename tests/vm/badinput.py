@@ -249,7 +249,7 @@ def full_disk(ring_bytes, more, lossless):
     os.makedirs(watched)
     os.makedirs("/run/small", exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", "/run/small"], check=True)
-    daemon = Vexfsd("--watch", watched, "--ring-bytes", ring_bytes, name=name,
+    daemon = Vexfsd("--watch", watched, "--ring-bytes", ring_bytes, "--catalogue=false", name=name,
                     journal="/run/small/journal")
     count = fill_disk(daemon, watched)
     check_equal(f"a full disk is noticed ({ring_bytes} rings)",
@@ -286,6 +286,24 @@ def full_disk(ring_bytes, more, lossless):
     subprocess.run(["umount", "/run/small"], check=True)
 
 
+def full_disk_with_catalogue():
+    """Journal and catalogue have no room; then they have, and what was lost is found."""
+    watched = "/tmp/full-catalogue"
+    os.makedirs(watched)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", "/run/small"], check=True)
+    daemon = Vexfsd("--watch", watched, "--ring-bytes", "16K", name="full-catalogue",
+                    journal="/run/small/journal")
+    make_names(watched, fill_disk(daemon, watched), 1000)
+    subprocess.run(["mount", "-o", "remount,size=64m", "/run/small"], check=True)
+    check("with room the catalogue recovers by itself", wait_for(
+        lambda: daemon.ctl("sync", "--healed", "--timeout", "60").returncode == 0))
+    names = {os.path.basename(row["path"]) for row in daemon.rows("ls", watched)}
+    check_equal("and has every name", names, set(os.listdir(watched)))
+    check_equal("the daemon is well again", daemon.status()["state"], "ok")
+    daemon.stop()
+    subprocess.run(["umount", "/run/small"], check=True)
+
+
 def steady_load():
     """Names come and go without a pause: neither a barrier nor the end waits for one."""
     os.makedirs("/tmp/steady")
@@ -315,4 +333,5 @@ vanished_source()
 steady_load()
 full_disk("2M", 2000, True)
 full_disk("16K", 2000, False)
+full_disk_with_catalogue()
 finish()
