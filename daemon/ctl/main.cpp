@@ -19,6 +19,7 @@
 #include "ctl/ops.hpp"
 #include "ctl/tail.hpp"
 #include "ctl/watch.hpp"
+#include "vexfs/settled.hpp"
 
 namespace vexfs::ctl {
 namespace {
@@ -163,6 +164,13 @@ class CommandLine {
                          "First all that is at and below PATH, as records, then the events since "
                          "that was begun (with --json) [default: no records]")
             ->type_name("PATH");
+        tail->add_option("--settle", tail_.settle_ms,
+                         "What one object goes through in a row becomes one event, told when it "
+                         "has been quiet for so long, 1 to 60000, and at the latest after ten "
+                         "times that [default: every event for itself]; the filter sees what "
+                         "comes of it. At most 4096 objects are held back")
+            ->type_name("MS")
+            ->check(whole_number(1, kSettleMaxMs));
         tail->add_option("--filter", tail_.filter,
                          "Only events for which EXPR is true, see below [default: every event]; "
                          "losses are always shown")

@@ -164,6 +164,9 @@ std::string words_of(const EventView& event) {
     if (event.pushed()) {
         add_word(fmt::format("pushed by {}", event.user().pid), words);
     }
+    if (event.settled != nullptr && event.settled->events > 1) {
+        add_word(fmt::format("{} events", event.settled->events), words);
+    }
     return words;
 }
 
