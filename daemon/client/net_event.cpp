@@ -55,8 +55,8 @@ class Union {
             std::erase_if(ops_, asks_only);
         }
         if (op.op == VX_UOP_VECTOR_UPDATE && std::erase_if(ops_, [](const UserOp& known) {
-                return known.op == VX_UOP_VECTOR_CREATE;
-            }) != 0) {
+                                                 return known.op == VX_UOP_VECTOR_CREATE;
+                                             }) != 0) {
             op.op = VX_UOP_VECTOR_CREATE;
         }
         if (op.op == VX_UOP_VECTOR_CREATE) {
@@ -186,13 +186,12 @@ NetEvent::Merge NetEvent::decide(const vx_event& event) const {
         case Effect::none:
             if (effect_ == Effect::remove || effect_ == Effect::nothing) {
                 // What is still done to a file that is open has nobody to see it.
-                const bool last = effect_ == Effect::nothing ||
-                                  (record().flags & VX_F_LAST_LINK) != 0;
+                const bool last =
+                    effect_ == Effect::nothing || (record().flags & VX_F_LAST_LINK) != 0;
                 return last && nameless ? Merge::weaker : Merge::refuse;
             }
-            return effect_ == Effect::none && strength(event) >= strength(record())
-                       ? Merge::become
-                       : Merge::weaker;
+            return effect_ == Effect::none && strength(event) >= strength(record()) ? Merge::become
+                                                                                    : Merge::weaker;
         case Effect::create:
             return effect_ == Effect::none && (event.flags & VX_F_TMPFILE) != 0 ? Merge::become
                                                                                 : Merge::refuse;
@@ -337,8 +336,8 @@ void NetEvent::patch_state(const vx_event& event) {
         net.owner_gid = event.owner_gid;
     }
     net.flags |= carried_;
-    const bool ranged = effect_ != Effect::remove && ranges_known_ &&
-                        (content_ || net.rec.op == VX_OP_FILE_READ);
+    const bool ranged =
+        effect_ != Effect::remove && ranges_known_ && (content_ || net.rec.op == VX_OP_FILE_READ);
     net.offset = ranged ? begin_ : 0;
     net.length = ranged ? end_ - begin_ : 0;
     net.duration_ns = 0;

@@ -94,10 +94,10 @@ class NetEvent {
     Effect effect_;
     bool careful_;
     bool ranges_known_ = true;
-    bool content_ = false;          // it was written, and the range is that of writes
-    std::uint64_t begin_ = 0;       // the smallest range that has all, bytes
+    bool content_ = false;     // it was written, and the range is that of writes
+    std::uint64_t begin_ = 0;  // the smallest range that has all, bytes
     std::uint64_t end_ = 0;
-    std::uint32_t carried_ = 0;     // flags that stay whatever comes
+    std::uint32_t carried_ = 0;  // flags that stay whatever comes
     EventView fields_;
     std::vector<std::uint64_t> record_;
     std::string path_;

@@ -62,8 +62,8 @@ class Reader::Impl {
     UniqueFd directory_;
     UniqueFd inotify_;
     std::optional<journal::SegmentReader> segment_;
-    std::uint64_t end_ = 0;  // the first number of the segment behind it, if there was one
-    bool oldest_ = false;    // nothing in front of the segment is kept
+    std::uint64_t end_ = 0;       // the first number of the segment behind it, if there was one
+    bool oldest_ = false;         // nothing in front of the segment is kept
     std::uint64_t expected_ = 1;  // the next number
 
     std::optional<settle::Settler> settler_;
@@ -71,7 +71,7 @@ class Reader::Impl {
     SystemClock clock_;
     Item pending_ = Item::end;  // what was read, and is told behind what was held back
     EventView pending_event_;
-    std::uint64_t exact_ = 0;   // all up to here was told, and nothing behind it
+    std::uint64_t exact_ = 0;  // all up to here was told, and nothing behind it
     // Before the last that was read, so that it is known while that one is pending.
     std::uint64_t reached_ = 0;
     // Since a place was found by a cursor, until all that was written then has been read: who has

@@ -15,8 +15,8 @@ constexpr std::uint64_t kMs = 1'000'000;  // nanoseconds
 
 Status Reader::Impl::settle(std::uint32_t window_ms) {
     if (window_ms == 0 || window_ms > kSettleMaxMs) {
-        return Status::error(
-            EINVAL, "events can settle for 1 to " + std::to_string(kSettleMaxMs) + " ms");
+        return Status::error(EINVAL,
+                             "events can settle for 1 to " + std::to_string(kSettleMaxMs) + " ms");
     }
     if (settler_) {
         return Status::error(EBUSY, "the reader lets events settle already");

@@ -83,7 +83,7 @@ class Settler {
         Object object;
         std::uint64_t last_ns = 0;
         std::list<Window*>::iterator age;
-        std::vector<Place> places;      // names that it changes
+        std::vector<Place> places;        // names that it changes
         std::vector<Object> directories;  // that have its names
     };
 
@@ -105,8 +105,8 @@ class Settler {
     std::unordered_map<Place, Window*, PlaceHash> places_;
     std::set<std::pair<Object, Window*>> in_directory_;
     std::deque<NetEvent> told_;
-    bool at_ = false;            // next() has moved to the first of them
-    std::size_t held_ = 0;       // windows of which something is to be told
+    bool at_ = false;             // next() has moved to the first of them
+    std::size_t held_ = 0;        // windows of which something is to be told
     std::uint64_t first_ns_ = 0;  // when the first of them was opened
     std::uint64_t now_ns_ = 0;
     std::uint32_t vanished_ = 0;

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t kSettleHold = 10;
 inline constexpr std::uint32_t kSettleObjects = 4096;
 
 struct Settled {
-    // Number of the cursor that is safe to store: all events up to there have been told, or have come
-    // to nothing. It stays where it was while something is held back.
+    // Number of the cursor that is safe to store: all events up to there have been told, or have
+    // come to nothing. It stays where it was while something is held back.
     std::uint64_t cursor = 0;
     // Objects of which something is held back. 0: nothing behind the cursor has been told; who
     // stores it together with what came of the events does that here.

@@ -52,8 +52,8 @@ class Replica {
                 names_.erase(at);
                 break;
             case VX_OP_FILE_RENAME: {
-                const auto old = names_.find({event.rename()->old_parent_ino,
-                                              std::string(event.name2())});
+                const auto old =
+                    names_.find({event.rename()->old_parent_ino, std::string(event.name2())});
                 if (old != names_.end() && old->second == e.ino) {
                     names_.erase(old);
                 }
@@ -164,7 +164,8 @@ class Written {
     // Reads that are lost: no name changes, and everything that is held back is told before.
     void lose(std::uint64_t count) {
         const std::uint64_t from = journal_.next_seq();
-        REQUIRE(journal_.append(Gap{.from = from, .to = from + count - 1, .scope = "class D"}).ok());
+        REQUIRE(
+            journal_.append(Gap{.from = from, .to = from + count - 1, .scope = "class D"}).ok());
         lost += count;
     }
 

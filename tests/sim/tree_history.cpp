@@ -22,9 +22,7 @@ constexpr std::uint64_t kRoot = TreeHistory::kRoot;
 
 class TreeHistory::World {
   public:
-    explicit World(std::uint64_t seed) : random_(seed) {
-        directories_.push_back({kRoot, 0, ""});
-    }
+    explicit World(std::uint64_t seed) : random_(seed) { directories_.push_back({kRoot, 0, ""}); }
 
     // What one step gives: mostly one event. `seq`: the number of the first.
     std::vector<Event> step(std::uint64_t seq) {
@@ -84,9 +82,9 @@ class TreeHistory::World {
     // ---- choosing -------------------------------------------------------------------------------
 
     Directory& some_directory() {
-        return directories_[below(3) == 0 ? below(directories_.size())
-                                          : std::min<std::size_t>(directories_.size() - 1,
-                                                                  below(3))];
+        return directories_[below(3) == 0
+                                ? below(directories_.size())
+                                : std::min<std::size_t>(directories_.size() - 1, below(3))];
     }
     // A name that is no directory's; mostly one of an object that something was just done to.
     Names::iterator some_name() {
@@ -97,9 +95,9 @@ class TreeHistory::World {
                 }
             }
         }
-        return files_.empty() ? files_.end()
-                              : std::next(files_.begin(),
-                                          static_cast<std::ptrdiff_t>(below(files_.size())));
+        return files_.empty()
+                   ? files_.end()
+                   : std::next(files_.begin(), static_cast<std::ptrdiff_t>(below(files_.size())));
     }
     Edge free_name() {
         for (;;) {
@@ -218,8 +216,8 @@ class TreeHistory::World {
 
     void touch() {
         if (orphan_.first != 0 && below(5) == 0) {
-            tell(below(2) == 0 ? VX_OP_FILE_WRITE : VX_OP_FILE_CLOSE, orphan_.first,
-                 orphan_.second, {.flags = VX_F_UNLINKED});
+            tell(below(2) == 0 ? VX_OP_FILE_WRITE : VX_OP_FILE_CLOSE, orphan_.first, orphan_.second,
+                 {.flags = VX_F_UNLINKED});
             return;
         }
         const auto at = some_name();
@@ -239,7 +237,7 @@ class TreeHistory::World {
             object.owner = static_cast<std::uint32_t>(below(100));
         }
         tell(op, at->second, at->first,
-             {.flags = op == VX_OP_FILE_CLOSE ? VX_F_WROTE
+             {.flags = op == VX_OP_FILE_CLOSE   ? VX_F_WROTE
                        : op == VX_OP_FILE_CHMOD ? VX_F_MODE
                                                 : 0});
     }
@@ -250,8 +248,8 @@ class TreeHistory::World {
             return;
         }
         const bool chmod = below(2) == 0;
-        objects_[d.ino].mode = chmod ? S_IFDIR | static_cast<std::uint32_t>(0700 + below(0100))
-                                     : objects_[d.ino].mode;
+        objects_[d.ino].mode =
+            chmod ? S_IFDIR | static_cast<std::uint32_t>(0700 + below(0100)) : objects_[d.ino].mode;
         tell(chmod ? VX_OP_FILE_CHMOD : VX_OP_DIR_READ, d.ino, {d.parent, d.name},
              {.flags = VX_F_DIRECTORY | (chmod ? VX_F_MODE : 0)});
     }
@@ -345,9 +343,13 @@ class TreeHistory::World {
             return;
         }
         const auto cookie = static_cast<std::uint32_t>(seq_);
-        const More first{.flags = VX_F_EXCHANGE, .old = one->first, .cookie = cookie,
+        const More first{.flags = VX_F_EXCHANGE,
+                         .old = one->first,
+                         .cookie = cookie,
                          .old_path = path_of(one->first)};
-        const More second{.flags = VX_F_EXCHANGE, .old = two->first, .cookie = cookie,
+        const More second{.flags = VX_F_EXCHANGE,
+                          .old = two->first,
+                          .cookie = cookie,
                           .old_path = path_of(two->first)};
         std::swap(one->second, two->second);
         tell(VX_OP_FILE_RENAME, two->second, two->first, first);

@@ -104,7 +104,8 @@ TEST_CASE("settle: a loss ends all windows and keeps its place") {
     CHECK(next(reader) == "5-5 at 5");
 }
 
-TEST_CASE("settle: what comes to nothing moves the position at the end, and is said with the next") {
+TEST_CASE(
+    "settle: what comes to nothing moves the position at the end, and is said with the next") {
     Journal journal;
     journal.happens(VX_OP_FILE_CREATE, 1, 0);
     journal.happens(VX_OP_FILE_DELETE, 1, 1, VX_F_LAST_LINK);

@@ -36,11 +36,10 @@ struct Step {
 };
 
 // Takes events, a millisecond after one another, and has what was told as short words.
-class Subject {
+class Settling {
   public:
-    explicit Subject(std::uint64_t window = 100, std::size_t objects = 1000)
-        : settler_({.window_ns = window * kMs, .hold_ns = 10 * window * kMs, .objects = objects}) {
-    }
+    explicit Settling(std::uint64_t window = 100, std::size_t objects = 1000)
+        : settler_({.window_ns = window * kMs, .hold_ns = 10 * window * kMs, .objects = objects}) {}
 
     void happens(const Step& step, bool careful = false) {
         Record record(step.op, step.flags);
@@ -93,8 +92,7 @@ class Subject {
             last = Event(view);
             told.push_back(std::string(view.op_name()) + " " +
                            (view.old_path.empty() ? "" : std::string(view.old_path) + " -> ") +
-                           std::string(view.path) + " x" +
-                           std::to_string(view.settled->events));
+                           std::string(view.path) + " x" + std::to_string(view.settled->events));
         }
     }
 
@@ -120,14 +118,18 @@ const Step kClose{.op = VX_OP_FILE_CLOSE, .ino = 5, .name = "a", .flags = VX_F_W
 const Step kDelete{.op = VX_OP_FILE_DELETE, .ino = 5, .name = "a", .flags = VX_F_LAST_LINK};
 
 Step write_at(std::uint64_t offset, std::uint64_t length, std::uint64_t ino = 5) {
-    return {.op = VX_OP_FILE_WRITE, .ino = ino, .name = ino == 5 ? "a" : "b", .offset = offset,
-            .length = length, .size = 70};
+    return {.op = VX_OP_FILE_WRITE,
+            .ino = ino,
+            .name = ino == 5 ? "a" : "b",
+            .offset = offset,
+            .length = length,
+            .size = 70};
 }
 
 }  // namespace
 
 TEST_CASE("settle: created, written and closed is one creation, when it has been quiet") {
-    Subject s;
+    Settling s;
     s.happens(kCreate);
     s.happens(write_at(0, 10));
     s.happens(write_at(60, 10));
@@ -146,13 +148,12 @@ TEST_CASE("settle: created, written and closed is one creation, when it has been
     CHECK(view.event().length == 70);
     CHECK(view.event().mode == kFile);
     CHECK((view.flags() & VX_F_WROTE) != 0);
-    CHECK(ops_of(s.last) ==
-          Words{"GraphNodeCreate", "GraphEdgeCreate", "VectorEmbed", "VectorCreate",
-                "VectorIndex"});
+    CHECK(ops_of(s.last) == Words{"GraphNodeCreate", "GraphEdgeCreate", "VectorEmbed",
+                                  "VectorCreate", "VectorIndex"});
 }
 
 TEST_CASE("settle: many writes are one, with one range; of a range that is not known, none") {
-    Subject s;
+    Settling s;
     s.happens(write_at(100, 10));
     s.happens(write_at(20, 5));
     s.happens(write_at(50, 5));
@@ -169,7 +170,7 @@ TEST_CASE("settle: many writes are one, with one range; of a range that is not k
 }
 
 TEST_CASE("settle: created and deleted comes to nothing, also what is done to it afterwards") {
-    Subject s;
+    Settling s;
     s.happens(kCreate);
     s.happens(write_at(0, 10));
     s.happens(kDelete);
@@ -190,7 +191,7 @@ TEST_CASE("settle: created and deleted comes to nothing, also what is done to it
 }
 
 TEST_CASE("settle: what was there before and is deleted is told as deleted, under its old name") {
-    Subject s;
+    Settling s;
     s.happens(write_at(0, 10));
     s.happens({.op = VX_OP_FILE_RENAME, .ino = 5, .name = "b", .old_name = "a"});
     s.happens({.op = VX_OP_FILE_DELETE, .ino = 5, .name = "b", .flags = VX_F_LAST_LINK});
@@ -201,7 +202,7 @@ TEST_CASE("settle: what was there before and is deleted is told as deleted, unde
 }
 
 TEST_CASE("settle: renames are one from the first name to the last, and none at all if back") {
-    Subject s;
+    Settling s;
     s.happens({.op = VX_OP_FILE_RENAME, .ino = 5, .name = "b", .old_name = "a"});
     s.happens({.op = VX_OP_FILE_RENAME, .ino = 5, .name = "c", .old_name = "b"});
     s.end();
@@ -221,55 +222,64 @@ TEST_CASE("settle: renames are one from the first name to the last, and none at 
 }
 
 TEST_CASE("settle: a file that is written aside and put in the place of another is two events") {
-    Subject s;
+    Settling s;
     s.happens({.op = VX_OP_FILE_WRITE, .ino = 6, .name = "f"});
     s.happens(kCreate);
     s.happens(write_at(0, 70));
     s.happens(kClose);
-    s.happens({.op = VX_OP_FILE_RENAME, .ino = 5, .name = "f",
-               .flags = VX_F_REPLACED | VX_F_LAST_LINK, .old_name = "a", .target = 6});
-    CHECK(s.told ==
-          Words{"FileWrite /w/f x1", "FileCreate /w/a x3", "FileRename /w/a -> /w/f x1"});
+    s.happens({.op = VX_OP_FILE_RENAME,
+               .ino = 5,
+               .name = "f",
+               .flags = VX_F_REPLACED | VX_F_LAST_LINK,
+               .old_name = "a",
+               .target = 6});
+    CHECK(s.told == Words{"FileWrite /w/f x1", "FileCreate /w/a x3", "FileRename /w/a -> /w/f x1"});
     CHECK(s.settler().held() == 0);
 }
 
 TEST_CASE("settle: a directory comes before what is in it, and goes behind it") {
-    Subject s;
+    Settling s;
     s.happens({.op = VX_OP_DIR_CREATE, .ino = 9, .name = "d", .flags = VX_F_DIRECTORY});
     s.happens({.op = VX_OP_FILE_CREATE, .ino = 5, .name = "a", .parent = 9});
     CHECK(s.told == Words{"DirCreate /w/d x1"});
     s.happens({.op = VX_OP_FILE_CREATE, .ino = 6, .name = "b", .parent = kRoot});
     Step gone{.op = VX_OP_FILE_RENAME, .ino = 5, .name = "c", .old_name = "a", .parent = 9};
     s.happens(gone);
-    s.happens({.op = VX_OP_DIR_DELETE, .ino = 9, .name = "d",
-               .flags = VX_F_DIRECTORY | VX_F_LAST_LINK});
+    s.happens(
+        {.op = VX_OP_DIR_DELETE, .ino = 9, .name = "d", .flags = VX_F_DIRECTORY | VX_F_LAST_LINK});
     CHECK(s.told == Words{"DirCreate /w/d x1", "FileCreate /w/c x2"});
     s.end();
     CHECK(s.told.size() == 4);
 }
 
 TEST_CASE("settle: a name that changes hands does so in its order") {
-    Subject s;
+    Settling s;
     s.happens(kDelete);
     s.happens({.op = VX_OP_FILE_CREATE, .ino = 6, .name = "a"});
     CHECK(s.told == Words{"FileDelete /w/a x1"});
     s.happens({.op = VX_OP_FILE_RENAME, .ino = 7, .name = "b", .old_name = "c"});
     s.happens({.op = VX_OP_HARDLINK_CREATE, .ino = 6, .name = "c"});
-    CHECK(s.told == Words{"FileDelete /w/a x1", "FileRename /w/c -> /w/b x1",
-                          "FileCreate /w/a x1"});
+    CHECK(s.told ==
+          Words{"FileDelete /w/a x1", "FileRename /w/c -> /w/b x1", "FileCreate /w/a x1"});
 }
 
 TEST_CASE("settle: what moves a tree, and what is about all, ends all windows") {
-    const Step ends = GENERATE(
-        Step{.op = VX_OP_FILE_RENAME, .ino = 9, .name = "e", .flags = VX_F_DIRECTORY,
-             .old_name = "d"},
-        Step{.op = VX_OP_FILE_RENAME, .ino = 9, .name = "e", .flags = VX_F_EXCHANGE,
-             .old_name = "d"},
-        Step{.op = VX_OP_MOUNT, .ino = 9, .name = "e"},
-        Step{.op = VX_OP_UNMOUNT, .ino = 9, .name = "e"},
-        Step{.op = VX_OP_SYNC, .ino = kRoot, .name = "e", .flags = VX_F_SYNC_FS},
-        Step{.op = VX_OP_SYNC, .ino = 0, .name = "e", .flags = VX_F_SYNC_ALL});
-    Subject s;
+    const Step ends =
+        GENERATE(Step{.op = VX_OP_FILE_RENAME,
+                      .ino = 9,
+                      .name = "e",
+                      .flags = VX_F_DIRECTORY,
+                      .old_name = "d"},
+                 Step{.op = VX_OP_FILE_RENAME,
+                      .ino = 9,
+                      .name = "e",
+                      .flags = VX_F_EXCHANGE,
+                      .old_name = "d"},
+                 Step{.op = VX_OP_MOUNT, .ino = 9, .name = "e"},
+                 Step{.op = VX_OP_UNMOUNT, .ino = 9, .name = "e"},
+                 Step{.op = VX_OP_SYNC, .ino = kRoot, .name = "e", .flags = VX_F_SYNC_FS},
+                 Step{.op = VX_OP_SYNC, .ino = 0, .name = "e", .flags = VX_F_SYNC_ALL});
+    Settling s;
     s.happens(kCreate);
     s.happens(write_at(0, 1, 6));
     s.happens(ends);
@@ -280,7 +290,7 @@ TEST_CASE("settle: what moves a tree, and what is about all, ends all windows") 
 }
 
 TEST_CASE("settle: a file that is written for ever is told after ten windows") {
-    Subject s(10);
+    Settling s(10);
     for (int i = 0; i < 250; i++) {
         s.happens(write_at(0, 1));
     }
@@ -288,7 +298,7 @@ TEST_CASE("settle: a file that is written for ever is told after ten windows") {
 }
 
 TEST_CASE("settle: at most so many objects are held back: the quietest is told") {
-    Subject s(100, 2);
+    Settling s(100, 2);
     s.happens(write_at(0, 1));
     s.happens(write_at(0, 1, 6));
     s.happens(write_at(0, 1));
@@ -298,7 +308,7 @@ TEST_CASE("settle: at most so many objects are held back: the quietest is told")
 }
 
 TEST_CASE("settle: nothing that a reader may know by name is left out") {
-    Subject s;
+    Settling s;
     s.happens(kCreate, true);
     s.happens(write_at(0, 1), true);
     s.happens(kDelete, false);
@@ -313,7 +323,7 @@ TEST_CASE("settle: nothing that a reader may know by name is left out") {
 }
 
 TEST_CASE("settle: an object that has other names lives on: what was done to it is told") {
-    Subject s;
+    Settling s;
     s.happens(kCreate);
     s.happens({.op = VX_OP_HARDLINK_CREATE, .ino = 5, .name = "b"});
     s.happens(write_at(0, 1));
@@ -325,7 +335,7 @@ TEST_CASE("settle: an object that has other names lives on: what was done to it 
 }
 
 TEST_CASE("settle: what the attributes of a file are set to is in its one event") {
-    Subject s;
+    Settling s;
     s.happens({.op = VX_OP_FILE_CHMOD, .ino = 5, .name = "a", .flags = VX_F_MODE});
     s.happens(write_at(0, 1));
     s.happens({.op = VX_OP_FILE_CHOWN, .ino = 5, .name = "a", .flags = VX_F_OWNER});
@@ -339,7 +349,7 @@ TEST_CASE("settle: what the attributes of a file are set to is in its one event"
 }
 
 TEST_CASE("settle: a sync of a file is a commit point of what was written before it alone") {
-    Subject s;
+    Settling s;
     const Step sync{.op = VX_OP_SYNC, .ino = 5, .name = "a"};
     s.happens(write_at(0, 1));
     s.happens(sync);
@@ -353,7 +363,7 @@ TEST_CASE("settle: a sync of a file is a commit point of what was written before
 }
 
 TEST_CASE("settle: failures and duplicates are no changes") {
-    Subject s;
+    Settling s;
     s.happens(kCreate);
     Step again = kCreate;
     again.duplicate = true;
@@ -368,7 +378,7 @@ TEST_CASE("settle: failures and duplicates are no changes") {
 }
 
 TEST_CASE("settle: a clock that is set back ends all windows, and time goes on from there") {
-    Subject s;
+    Settling s;
     s.happens(kCreate);
     s.now_ -= 3600'000 * kMs;
     s.happens(write_at(0, 1, 6));

@@ -47,8 +47,7 @@ TEST_CASE("vexctl tail --settle: says what an event came of, and what came to no
     CHECK(first["seq"] == 5);
     CHECK(first["first_seq"] == 1);
     CHECK(first["coalesced"] == 3);
-    CHECK(first["coalesced_ops"] ==
-          json({{"FileCreate", 1}, {"FileWrite", 1}, {"FileClose", 1}}));
+    CHECK(first["coalesced_ops"] == json({{"FileCreate", 1}, {"FileWrite", 1}, {"FileClose", 1}}));
     CHECK(first["vanished"] == 2);
     CHECK(!first.contains("held"));
     CHECK(first["cursor"] == journal.at(5));
@@ -102,8 +101,10 @@ TEST_CASE("vexctl tail --settle: a consumer is moved to where nothing is held ba
     };
     CHECK(consumer("create").status() == 0);
     Vexctl tail(journal.args({"--json", "--settle", "100", "--consumer", "c", "--commit"}));
+    // It may know of the file that is gone.
+    CHECK(json::parse(tail.line())["op"] == "FileDelete");
     CHECK(json::parse(tail.line())["coalesced"] == 3);
-    CHECK(json::parse(tail.line())["vanished"].is_null());
+    CHECK(json::parse(tail.line())["op"] == "Mount");
     CHECK(tail.status() == 0);
     Vexctl again(journal.args({"--json", "--settle", "100", "--consumer", "c", "--commit"}));
     CHECK(again.rest().empty());
