@@ -17,8 +17,10 @@
 #include "ctl/journal.hpp"
 #include "ctl/ls.hpp"
 #include "ctl/ops.hpp"
+#include "ctl/push.hpp"
 #include "ctl/tail.hpp"
 #include "ctl/watch.hpp"
+#include "pushback/conflict.hpp"
 #include "vexfs/settled.hpp"
 
 namespace vexfs::ctl {
@@ -42,6 +44,7 @@ class CommandLine {
         add_watch();
         add_tail();
         add_causes();
+        add_push();
         add_journal();
         add_consumer();
         add_catalogue();
@@ -184,6 +187,33 @@ class CommandLine {
             ->type_name("DIR");
     }
 
+    void add_push() {
+        CLI::App* push = command(
+            app_, "push", "Have an operation passed on that answers an event of the stream",
+            [this] { return run_push(context_, push_); });
+        push->add_option("event", push_.event, "The event's number, or its cursor")
+            ->required()
+            ->type_name("SEQ|CURSOR");
+        push->add_option("--ops", push_.ops,
+                         "Userspace operations that can come of that event, 1 to 7: names with "
+                         "commas")
+            ->required()
+            ->type_name("LIST")
+            ->check([](const std::string& list) { return parse_user_ops(list).status().message(); });
+        push->add_option("--expect", push_.expect,
+                         "The version of the object that they are for: the number of an event, at "
+                         "most 250000 events back; if the object has changed since, there is a "
+                         "conflict [default: any version]")
+            ->type_name("SEQ|CURSOR");
+        push->add_option("--strategy", push_.strategy,
+                         "What becomes of a conflict: last-writer-wins, first-writer-wins, merge "
+                         "or reject [default: as vexfsd's --conflicts say]")
+            ->type_name("STRATEGY")
+            ->check([](const std::string& name) {
+                return pushback::parse_strategy(name).status().message();
+            });
+    }
+
     void add_causes() {
         CLI::App* why = command(app_, "why", "What led to an event, back to the first cause",
                                 [this] { return run_why(context_, causes_); });
@@ -291,6 +321,7 @@ class CommandLine {
     CausesArgs causes_;
     LsArgs ls_;
     bool healed_ = false;
+    PushArgs push_;
     std::string journal_;
     bool dry_run_ = false;
 };

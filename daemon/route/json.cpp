@@ -4,6 +4,7 @@
 #include <array>
 
 #include "route/json_text.hpp"
+#include "vexfs/decision.hpp"
 #include "vexfs/flags.hpp"
 
 namespace vexfs::route {
@@ -201,6 +202,11 @@ void JsonLines::append_object(const EventView& event, std::string& out) const {
         append_number(event.user().channel, out);
         field("pid", event.user().pid, out);
         field("user_data", event.user().user_data, out);
+        if (const Decision decision = decision_of(event.user()); decision != Decision::none) {
+            out += ",\"decision\":\"";
+            out += decision_name(decision);
+            out += '"';
+        }
         out += '}';
     }
     if (event.settled != nullptr) {
