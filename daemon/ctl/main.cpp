@@ -199,7 +199,9 @@ class CommandLine {
                          "commas")
             ->required()
             ->type_name("LIST")
-            ->check([](const std::string& list) { return parse_user_ops(list).status().message(); });
+            ->check([](const std::string& list) {
+                return parse_user_ops(list).status().message();  // empty: fine
+            });
         push->add_option("--expect", push_.expect,
                          "The version of the object that they are for: the number of an event, at "
                          "most 250000 events back; if the object has changed since, there is a "

@@ -78,7 +78,8 @@ class Reader {
     // came of. A directory's creation comes before what is in it, a rename before what is seen
     // below the new name. A loss ends all windows and keeps its place.
     // cursor() is then safe to store, but moves only when nothing is held back (Settled::held): who
-    // goes on from it hears what was told behind it again, perhaps otherwise divided. Where a cursor was sought,
+    // goes on from it hears what was told behind it again, perhaps otherwise divided.
+    // Where a cursor was sought,
     // no change of a name is left out until all that was written then has been read; from
     // seek_start() and seek_end() on, what was created and deleted in a window comes to nothing.
     // Seeking forgets what is held back. EINVAL: `window_ms`; EBUSY: they settle already.

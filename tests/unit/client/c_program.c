@@ -266,8 +266,8 @@ static int settle(const char *directory)
 		}
 		if (item < 0 || vexfs_reader_event(reader, &e, sizeof(e)) < 0)
 			return fail("event", item);
-		printf("%s %" PRIu64 "-%" PRIu64 " of %u, %u vanished, %u held\n", e.op, e.first_seq,
-		       e.seq, e.coalesced, e.vanished, e.held);
+		printf("%s %" PRIu64 "-%" PRIu64 " of %u, %u vanished, %u held\n", e.op,
+		       e.first_seq, e.seq, e.coalesced, e.vanished, e.held);
 	}
 	vexfs_reader_close(reader);
 	return 0;
