@@ -75,6 +75,12 @@ vexfs_event event_of(const EventView& event) {
     out.cause = event.cause;
     out.chain = event.chain;
     out.hash = event.hash;
+    if (event.settled != nullptr) {
+        out.first_seq = event.settled->first_seq;
+        out.coalesced = event.settled->events;
+        out.vanished = event.settled->vanished;
+        out.held = event.settled->held;
+    }
     return out;
 }
 

@@ -125,6 +125,21 @@ int vexfs_reader_next(vexfs_reader* reader) {
     });
 }
 
+int vexfs_reader_settle(vexfs_reader* reader, uint32_t window_ms) {
+    return fenced([&] { return done(reader->reader.settle(window_ms)); });
+}
+
+int vexfs_reader_let_go(vexfs_reader* reader) {
+    return fenced([&] {
+        reader->reader.let_go();
+        return 0;
+    });
+}
+
+int vexfs_reader_due_ms(const vexfs_reader* reader) {
+    return reader->reader.due_ms();
+}
+
 int vexfs_reader_cursor(const vexfs_reader* reader, char* text, size_t size) {
     return fenced(
         [&] { return vexfs::give_text(reader->reader.cursor().text(), text, size, "a cursor"); });

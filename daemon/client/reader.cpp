@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "vexfs/reader.hpp"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
@@ -8,54 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
-#include "base/fd.hpp"
-#include "journal/segment_reader.hpp"
+#include "client/reader_impl.hpp"
 
 namespace vexfs {
 
 using journal::EntryHeader;
 using journal::SegmentReader;
-
-class Reader::Impl {
-  public:
-    Impl(std::string path, UniqueFd directory)
-        : path_(std::move(path)), directory_(std::move(directory)) {}
-
-    Status seek_start();
-    Status seek(const Cursor& cursor, Expired expired);
-    Status seek_end();
-    Result<Cursor> earliest() const;
-    Result<Item> next();
-    Result<Wake> wait(int stop_fd, int timeout_ms);
-    Result<int> wait_fd();
-
-    JournalId id;
-    EventView event;
-    Gap gap;
-    std::uint64_t expected = 1;  // the next number
-
-  private:
-    using Segments = std::vector<std::uint64_t>;
-    Result<Segments> segments() const;
-    template <typename Choose>
-    Status go_to_segment(Choose choose);
-    Status open_segment(const Segments& all, std::uint64_t first_seq);
-    Status pass(std::uint64_t seq);
-    Result<std::uint64_t> following_segment() const;
-    const EntryHeader* peek();
-    Result<bool> step();
-    Item take(const EntryHeader& entry);
-    Item lost_before(std::uint64_t seq);
-
-    std::string path_;
-    UniqueFd directory_;
-    UniqueFd inotify_;
-    std::optional<SegmentReader> segment_;
-    std::uint64_t end_ = 0;  // the first number of the segment behind it, if there was one
-    bool oldest_ = false;    // nothing in front of the segment is kept
-};
 
 // The first numbers of all segments; at least one.
 Result<Reader::Impl::Segments> Reader::Impl::segments() const {
@@ -115,7 +72,10 @@ Status Reader::Impl::seek_start() {
         oldest = all.front();
         return oldest;
     });
-    expected = status ? oldest : expected;
+    if (status) {
+        expected_ = oldest;
+        placed(false);
+    }
     return status;
 }
 
@@ -138,7 +98,8 @@ Status Reader::Impl::seek(const Cursor& cursor, Expired expired) {
     if (!status) {
         return status;
     }
-    expected = cursor.seq + 1;
+    expected_ = cursor.seq + 1;
+    placed(true);
     return segment_->header().first_seq > cursor.seq ? Status() : pass(cursor.seq);
 }
 
@@ -179,10 +140,10 @@ Status Reader::Impl::seek_end() {
     if (!status) {
         return status;
     }
-    expected = newest;
+    expected_ = newest;
     for (;;) {
         while (const EntryHeader* entry = peek()) {
-            expected = journal::last_seq(*entry) + 1;
+            expected_ = journal::last_seq(*entry) + 1;
             segment_->advance(*entry);
         }
         const Result<bool> more = step();
@@ -190,6 +151,7 @@ Status Reader::Impl::seek_end() {
             return more.status();
         }
         if (!*more) {
+            placed(false);
             return {};
         }
     }
@@ -225,8 +187,8 @@ Result<bool> Reader::Impl::step() {
         return false;
     }
     end_ = *following;
-    const bool complete = end_ != 0 && expected >= end_;
-    if (!complete && segment_->position() < segment_->size() && segment_->resync(expected) &&
+    const bool complete = end_ != 0 && expected_ >= end_;
+    if (!complete && segment_->position() < segment_->size() && segment_->resync(expected_) &&
         peek() != nullptr) {
         return true;
     }
@@ -243,32 +205,32 @@ Result<bool> Reader::Impl::step() {
 
 Reader::Item Reader::Impl::lost_before(std::uint64_t seq) {
     gap = Gap();
-    gap.from = expected;
+    gap.from = expected_;
     gap.to = seq - 1;
-    gap.reason = oldest_ && expected < segment_->header().first_seq ? GapReason::expired
+    gap.reason = oldest_ && expected_ < segment_->header().first_seq ? GapReason::expired
                                                                     : GapReason::damaged;
-    expected = seq;
+    expected_ = seq;
     return Item::gap;
 }
 
 Reader::Item Reader::Impl::take(const EntryHeader& entry) {
-    if (entry.seq > expected) {
+    if (entry.seq > expected_) {
         return lost_before(entry.seq);  // and this entry at the next call
     }
     const std::uint64_t last = journal::last_seq(entry);
     segment_->advance(entry);
     if (entry.kind == static_cast<std::uint16_t>(journal::EntryKind::gap)) {
         gap = journal::decode_gap(entry);
-        gap.from = std::max(gap.from, expected);  // the cursor may stand inside it
-        expected = last + 1;
+        gap.from = std::max(gap.from, expected_);  // the cursor may stand inside it
+        expected_ = last + 1;
         return Item::gap;
     }
     event = journal::decode_event(entry);
-    expected = last + 1;
+    expected_ = last + 1;
     return Item::event;
 }
 
-Result<Reader::Item> Reader::Impl::next() {
+Result<Reader::Item> Reader::Impl::next_written() {
     for (;;) {
         const EntryHeader* entry = peek();
         if (entry == nullptr) {
@@ -279,8 +241,8 @@ Result<Reader::Item> Reader::Impl::next() {
             if (!*more) {
                 return Item::end;
             }
-        } else if (journal::last_seq(*entry) + 1 < expected ||
-                   (journal::last_seq(*entry) + 1 == expected && entry->seq != expected)) {
+        } else if (journal::last_seq(*entry) + 1 < expected_ ||
+                   (journal::last_seq(*entry) + 1 == expected_ && entry->seq != expected_)) {
             segment_->advance(*entry);  // behind us already
         } else {
             return take(*entry);
@@ -307,12 +269,14 @@ Result<Reader::Wake> Reader::Impl::wait(int stop_fd, int timeout_ms) {
         return made ? Result<Wake>(Wake::written) : Result<Wake>(made.status());
     }
     std::array<pollfd, 2> fds{{{inotify_.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), timeout_ms);
+    const int due = due_ms();
+    const bool due_first = due >= 0 && (timeout_ms < 0 || due < timeout_ms);
+    const int ready = ::poll(fds.data(), fds.size(), due_first ? due : timeout_ms);
     if (ready < 0 && errno != EINTR) {
         return Status::from_errno(errno, "wait for the journal");
     }
     if (ready <= 0) {
-        return ready == 0 ? Wake::timeout : Wake::written;
+        return ready == 0 && !due_first ? Wake::timeout : Wake::written;
     }
     if (fds[1].revents != 0) {
         return Wake::stopped;
@@ -365,7 +329,16 @@ const Gap& Reader::gap() const {
     return impl_->gap;
 }
 Cursor Reader::cursor() const {
-    return {impl_->id, impl_->expected - 1};
+    return impl_->cursor();
+}
+Status Reader::settle(std::uint32_t window_ms) {
+    return impl_->settle(window_ms);
+}
+void Reader::let_go() {
+    impl_->let_go();
+}
+int Reader::due_ms() const {
+    return impl_->due_ms();
 }
 Result<Reader::Wake> Reader::wait(int stop_fd, int timeout_ms) {
     return impl_->wait(stop_fd, timeout_ms);

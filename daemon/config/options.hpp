@@ -10,6 +10,7 @@
 #include "journal/compression.hpp"
 #include "journal/durability.hpp"
 #include "journal/retention_limits.hpp"
+#include "pushback/conflict.hpp"
 
 namespace vexfs {
 
@@ -39,6 +40,7 @@ struct Options {
     std::uint64_t ops = 0;       // VX_OP_BIT()s to observe
     std::uint32_t detail = 0;    // VX_DETAIL_* of each watch
     std::uint32_t pushback = 0;  // bit n: userspace operation n is pushed to the kernel
+    pushback::Rules conflicts;   // what becomes of a push whose object has changed
     bool no_kmod = false;
     std::uint64_t ring_bytes = 0;  // each sub-ring, per CPU and class; 0: the kernel's default
     std::uint64_t push_bytes = 0;  // push ring; 0: the kernel's default

@@ -187,6 +187,20 @@ const std::array kSettings{
                 o.pushback = ops.value_or(0);
                 return ops.status();
             }},
+    Setting{"conflicts", Kind::list, "RULE",
+            "What becomes of an operation that a program pushes for a version of an object that "
+            "has changed since (vexctl push --expect): OPERATION:PATH=STRATEGY, both globs, "
+            "STRATEGY one of last-writer-wins, first-writer-wins, merge, reject; the first that "
+            "fits, else reject; may be repeated, up to 256",
+            "",
+            [](O& o, const V& v) -> Status {
+                for (const std::string& rule : v.words) {
+                    if (Status added = o.conflicts.add(rule); !added) {
+                        return added;
+                    }
+                }
+                return {};
+            }},
     Setting{"no-kmod", Kind::flag, "", "Work without the kernel module: only the mount is observed",
             "false", [](O& o, const V& v) { return set_flag(o.no_kmod, v); }},
     Setting{

@@ -17,8 +17,11 @@
 #include "ctl/journal.hpp"
 #include "ctl/ls.hpp"
 #include "ctl/ops.hpp"
+#include "ctl/push.hpp"
 #include "ctl/tail.hpp"
 #include "ctl/watch.hpp"
+#include "pushback/conflict.hpp"
+#include "vexfs/settled.hpp"
 
 namespace vexfs::ctl {
 namespace {
@@ -41,6 +44,7 @@ class CommandLine {
         add_watch();
         add_tail();
         add_causes();
+        add_push();
         add_journal();
         add_consumer();
         add_catalogue();
@@ -163,6 +167,13 @@ class CommandLine {
                          "First all that is at and below PATH, as records, then the events since "
                          "that was begun (with --json) [default: no records]")
             ->type_name("PATH");
+        tail->add_option("--settle", tail_.settle_ms,
+                         "What one object goes through in a row becomes one event, told when it "
+                         "has been quiet for so long, 1 to 60000, and at the latest after ten "
+                         "times that [default: every event for itself]; the filter sees what "
+                         "comes of it. At most 4096 objects are held back")
+            ->type_name("MS")
+            ->check(whole_number(1, kSettleMaxMs));
         tail->add_option("--filter", tail_.filter,
                          "Only events for which EXPR is true, see below [default: every event]; "
                          "losses are always shown")
@@ -174,6 +185,35 @@ class CommandLine {
         tail->add_option("--journal", tail_.journal,
                          "Directory of the journal [default: the running vexfsd's]")
             ->type_name("DIR");
+    }
+
+    void add_push() {
+        CLI::App* push = command(
+            app_, "push", "Have an operation passed on that answers an event of the stream",
+            [this] { return run_push(context_, push_); });
+        push->add_option("event", push_.event, "The event's number, or its cursor")
+            ->required()
+            ->type_name("SEQ|CURSOR");
+        push->add_option("--ops", push_.ops,
+                         "Userspace operations that can come of that event, 1 to 7: names with "
+                         "commas")
+            ->required()
+            ->type_name("LIST")
+            ->check([](const std::string& list) {
+                return parse_user_ops(list).status().message();  // empty: fine
+            });
+        push->add_option("--expect", push_.expect,
+                         "The version of the object that they are for: the number of an event, at "
+                         "most 250000 events back; if the object has changed since, there is a "
+                         "conflict [default: any version]")
+            ->type_name("SEQ|CURSOR");
+        push->add_option("--strategy", push_.strategy,
+                         "What becomes of a conflict: last-writer-wins, first-writer-wins, merge "
+                         "or reject [default: as vexfsd's --conflicts say]")
+            ->type_name("STRATEGY")
+            ->check([](const std::string& name) {
+                return pushback::parse_strategy(name).status().message();
+            });
     }
 
     void add_causes() {
@@ -283,6 +323,7 @@ class CommandLine {
     CausesArgs causes_;
     LsArgs ls_;
     bool healed_ = false;
+    PushArgs push_;
     std::string journal_;
     bool dry_run_ = false;
 };

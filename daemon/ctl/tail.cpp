@@ -44,6 +44,11 @@ class Tail {
         return output_.stopped() ? kDone : fail(context_, why);
     }
 
+    // As `settle_ms` asks, from here on.
+    Status settle() {
+        return args_.settle_ms == 0 ? Status() : reader_.settle(args_.settle_ms);
+    }
+
     // What is written is behind `consumer`, from here on.
     void commit_for(Consumer consumer) { consumer_ = std::move(consumer); }
 
@@ -62,6 +67,10 @@ class Tail {
                     break;
                 }
                 output_.flush(false);
+                continue;
+            }
+            if (reader_.due_ms() >= 0 && !args_.follow) {
+                reader_.let_go();
                 continue;
             }
             if (!commit() || !args_.follow) {
@@ -172,7 +181,8 @@ int run_snapshot(const Context& context, const TailArgs& args, FormatKind format
     if (const Status written = tail.write_snapshot(*snapshot); !written) {
         return tail.stop(written.with_context("snapshot"));
     }
-    return tail.run();
+    const Status settles = tail.settle();
+    return settles ? tail.run() : fail(context, settles);
 }
 
 }  // namespace
@@ -182,6 +192,12 @@ int run_tail(const Context& given, const TailArgs& args) {
     const Result<FormatKind> format = choose_format(context, args);
     if (!format) {
         fail(context, format.status());
+        return kUsage;
+    }
+    if (*format == FormatKind::binary && args.settle_ms != 0) {
+        fail(context,
+             "--format binary writes events as they are stored, so they cannot settle: leave out "
+             "--settle");
         return kUsage;
     }
     context.json = *format == FormatKind::json;
@@ -219,7 +235,8 @@ int run_tail(const Context& given, const TailArgs& args) {
     if (args.commit) {
         tail.commit_for(std::move(*consumer));
     }
-    return tail.run();
+    const Status settles = tail.settle();
+    return settles ? tail.run() : fail(context, settles);
 }
 
 }  // namespace vexfs::ctl

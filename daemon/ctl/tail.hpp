@@ -19,6 +19,7 @@ struct TailArgs {
     std::string snapshot;                // a directory whose records come first; empty: none
     std::string filter;                  // empty: everything
     std::optional<std::uint64_t> count;  // end after so many events
+    std::uint32_t settle_ms = 0;         // 0: events are told one by one
 };
 
 // vexctl tail: events from the journal's files, in their order. Without `follow` it ends at

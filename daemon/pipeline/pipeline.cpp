@@ -422,6 +422,32 @@ bool Pipeline::store_held() {
     return false;
 }
 
+Result<std::uint64_t> Pipeline::append_pushed(vx_record& record, const EventView& view) {
+    if (waiting() || stuck_) {
+        return Status::error(EAGAIN, "the journal has no room at this moment: try again");
+    }
+    record.mono_ns = clock_.mono_ns();
+    EventView event;
+    translator_.translate(record, Boundary::agent, event);
+    event.ops = view.ops;
+    event.path = view.path;
+    event.old_path = view.old_path;
+    event.cause = view.cause;
+    event.chain = view.chain;
+    event.seq = store_.next_seq();
+    event.real_ns = clock_.real_ns();
+    Status status = store_.append(event);
+    if (status.code() == ENOBUFS) {
+        status = flush();
+        status = status ? store_.append(event) : status;
+    }
+    if (!status) {
+        return status;
+    }
+    publish(event);
+    return event.seq;
+}
+
 void Pipeline::publish(const EventView& view) {
     counters_.events++;
     for (const UserOp& op : view.ops) {

@@ -109,6 +109,11 @@ class Pipeline {
     // it. How many numbers that is, with those in the store's open batch.
     std::uint64_t abandon();
 
+    // Writes what this daemon has pushed for a program into the stream: `record`, a VX_REC_USER
+    // whose times are set here, and the path, cause, chain and operations of `view`. Its number.
+    // EAGAIN: the store has no room, or can't be written.
+    Result<std::uint64_t> append_pushed(vx_record& record, const EventView& view);
+
     [[nodiscard]] const PipelineCounters& counters() const { return counters_; }
     [[nodiscard]] correlate::Counters correlation() const { return correlator_.counters(); }
     [[nodiscard]] std::uint64_t backlog_bytes() const;

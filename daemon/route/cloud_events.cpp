@@ -97,6 +97,10 @@ CloudEvents::CloudEvents(const JournalId& journal, std::string_view host)
 void CloudEvents::append(const EventView& event, std::string& out) const {
     out += head_;
     json_.append_cursor(event.seq, out);
+    if (event.settled != nullptr && event.settled->events > 1) {
+        out += "/from-";
+        append_number(event.settled->first_seq, out);
+    }
     out += type_;
     out += event.op_name();
     out += '"';

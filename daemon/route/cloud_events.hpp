@@ -2,9 +2,10 @@
 // Events as CloudEvents 1.0 in their JSON format (CNCF, cloudevents/formats/json-format.md), one a
 // line: an envelope with the object of JSON Lines as its data.
 //
-//   id       the cursor's text; of a gap without numbers, which shares its place with the event
-//            before, the cursor, "/gap-" and XXH3-64 of the data. The same event has the same id
-//            whenever it is read: (source, id) is what to deduplicate by.
+//   id       the text of the cursor behind it; of events that have settled to one, that behind the
+//            last, "/from-" and the number of the first; of a gap without numbers, which shares
+//            its place with the event before, the cursor, "/gap-" and XXH3-64 of the data. The same
+//            event has the same id whenever it is read: (source, id) is what to deduplicate by.
 //   source   //HOST/vexfs/JOURNAL-UUID
 //   type     org.vexfs.FileCreate ..., org.vexfs.gap
 //   time     of the event; a gap has it where it is known

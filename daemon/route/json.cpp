@@ -4,6 +4,7 @@
 #include <array>
 
 #include "route/json_text.hpp"
+#include "vexfs/decision.hpp"
 #include "vexfs/flags.hpp"
 
 namespace vexfs::route {
@@ -131,6 +132,29 @@ void append_actor(const EventView& event, std::string& out) {
     field("duration_ns", e.duration_ns, out);
 }
 
+void append_settled(const Settled& settled, std::string& out) {
+    if (settled.events > 1) {
+        field("coalesced", settled.events, out);
+        field("first_seq", settled.first_seq, out);
+        out += ",\"coalesced_ops\":{";
+        for (unsigned op = 0; op < VX_OP_COUNT; ++op) {
+            if (settled.ops[op] != 0) {
+                out += out.back() == '{' ? "\"" : ",\"";
+                out += vx_op_name(op);
+                out += "\":";
+                append_number(settled.ops[op], out);
+            }
+        }
+        out += '}';
+    }
+    if (settled.vanished != 0) {
+        field("vanished", settled.vanished, out);
+    }
+    if (settled.held != 0) {
+        field("held", settled.held, out);
+    }
+}
+
 }  // namespace
 
 JsonLines::JsonLines(const JournalId& journal) : cursor_prefix_("vx1:" + journal.text() + ":") {}
@@ -145,7 +169,7 @@ void JsonLines::append_object(const EventView& event, std::string& out) const {
     out += "{\"seq\":";
     append_number(event.seq, out);
     out += ",\"cursor\":\"";
-    append_cursor(event.seq, out);
+    append_cursor(event.settled != nullptr ? event.settled->cursor : event.seq, out);
     out += "\",\"time\":\"";
     append_time(event.real_ns, out);
     out += '"';
@@ -178,7 +202,15 @@ void JsonLines::append_object(const EventView& event, std::string& out) const {
         append_number(event.user().channel, out);
         field("pid", event.user().pid, out);
         field("user_data", event.user().user_data, out);
+        if (const Decision decision = decision_of(event.user()); decision != Decision::none) {
+            out += ",\"decision\":\"";
+            out += decision_name(decision);
+            out += '"';
+        }
         out += '}';
+    }
+    if (event.settled != nullptr) {
+        append_settled(*event.settled, out);
     }
     out += '}';
 }

@@ -12,6 +12,7 @@
 
 #include "route/json.hpp"
 #include "route/utf8.hpp"
+#include "vexfs/decision.hpp"
 #include "vexfs/flags.hpp"
 
 namespace vexfs::route {
@@ -163,6 +164,12 @@ std::string words_of(const EventView& event) {
     }
     if (event.pushed()) {
         add_word(fmt::format("pushed by {}", event.user().pid), words);
+        if (const Decision decision = decision_of(event.user()); decision != Decision::none) {
+            add_word(decision_name(decision), words);
+        }
+    }
+    if (event.settled != nullptr && event.settled->events > 1) {
+        add_word(fmt::format("{} events", event.settled->events), words);
     }
     return words;
 }

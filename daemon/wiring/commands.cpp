@@ -20,6 +20,7 @@ void Commands::add_to(ControlServer& server) {
         {"sync", &Commands::sync},             {"watch_add", &Commands::watch_add},
         {"watch_remove", &Commands::watch_remove}, {"watch_list", &Commands::watch_list},
         {"rebuild", &Commands::rebuild},
+        {"push", &Commands::push},
     };
     for (const auto& [name, method] : table) {
         server.add(name, [this, method = method](const Json& request, const Reply& reply) {
@@ -218,6 +219,7 @@ void Commands::stats(const Json&, const Reply& reply) {
     }
     Json out = {{"ops", ops}, {"user_ops", user_ops}};
     out["correlation"] = correlation();
+    out["conflicts"] = conflicts();
     if (daemon_.channel_) {
         out["probe_missed"] = kernel.probe_missed;
     }

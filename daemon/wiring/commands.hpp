@@ -26,6 +26,7 @@ class Commands {
     void watch_add(const Json& request, const Reply& reply);
     void watch_remove(const Json& request, const Reply& reply);
     void watch_list(const Json& request, const Reply& reply);
+    void push(const Json& request, const Reply& reply);
 
     [[nodiscard]] Json stream() const;
     [[nodiscard]] Json journal() const;
@@ -35,6 +36,7 @@ class Commands {
     [[nodiscard]] Json pushback() const;
     [[nodiscard]] Json watches() const;
     [[nodiscard]] Json correlation() const;
+    [[nodiscard]] Json conflicts() const;
 
     // When what is stored is also known to the mount's caches and watchers; with `healed` to the
     // catalogue, too.

@@ -61,6 +61,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const Make
                                                                          : GapReason::stopped);
     }
     self->start_keeper();
+    self->pusher_ = std::make_unique<Pusher>(self->options_.journal, *self->pipeline_,
+                                             self->options_.conflicts, self->push_.get(),
+                                             self->channel_ ? self->channel_->id() : 0);
     return self;
 }
 

@@ -28,6 +28,7 @@
 #include "sys/loop.hpp"
 #include "wiring/heal_stream.hpp"
 #include "wiring/push_watchers.hpp"
+#include "wiring/pusher.hpp"
 #include "wiring/watches.hpp"
 
 namespace vexfs {
@@ -113,6 +114,7 @@ class Daemon {
     std::unique_ptr<Watches> watches_;
     std::unique_ptr<HealStream> heal_stream_;
     std::unique_ptr<heal::Keeper> keeper_;
+    std::unique_ptr<Pusher> pusher_;
     std::unique_ptr<class Commands> commands_;
     std::unique_ptr<ControlServer> control_;
     OpId device_poll_;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 
 #include "abi/event.h"
 #include "record.h"
+#include "vexfs/settled.hpp"
 
 namespace vexfs {
 
@@ -142,6 +144,7 @@ struct EventView {
     bool duplicate = false;  // another boundary reported the same change before: `cause`
     std::uint16_t producer = 0;  // whose sub-ring it was in: a CPU, or one of the mount's threads
     UserOps ops;
+    const Settled* settled = nullptr;  // only of a reader that lets events settle
 
     // A userspace operation that a program pushed, rather than something that happened to a file.
     [[nodiscard]] bool pushed() const { return record->type == VX_REC_USER; }
@@ -189,6 +192,9 @@ class Event {
     explicit Event(const EventView& view)
         : fields_(view), record_(view.record->len / 8), path_(view.path), old_path_(view.old_path) {
         std::memcpy(record_.data(), view.record, view.record->len);
+        if (view.settled != nullptr) {
+            settled_ = *view.settled;
+        }
     }
 
     [[nodiscard]] bool empty() const { return record_.empty(); }
@@ -198,6 +204,7 @@ class Event {
         view.record = reinterpret_cast<const vx_record*>(record_.data());
         view.path = path_;
         view.old_path = old_path_;
+        view.settled = settled_ ? &*settled_ : nullptr;
         return view;
     }
 
@@ -206,6 +213,7 @@ class Event {
     std::vector<std::uint64_t> record_;  // words: records are aligned to 8
     std::string path_;
     std::string old_path_;
+    std::optional<Settled> settled_;
 };
 
 // Why a part of the stream is missing. Append only: stored in journals.

@@ -72,6 +72,24 @@ class Reader {
     // The position behind it: what to store, together with what came of the event.
     [[nodiscard]] Cursor cursor() const;
 
+    // From here on events settle: what one object goes through in a row becomes one event, which is
+    // told when the object has been quiet for `window_ms` (1 to kSettleMaxMs), at the latest
+    // kSettleHold windows after the first one that is held back; EventView::settled says what it
+    // came of. A directory's creation comes before what is in it, a rename before what is seen
+    // below the new name. A loss ends all windows and keeps its place.
+    // cursor() is then safe to store, but moves only when nothing is held back (Settled::held): who
+    // goes on from it hears what was told behind it again, perhaps otherwise divided.
+    // Where a cursor was sought,
+    // no change of a name is left out until all that was written then has been read; from
+    // seek_start() and seek_end() on, what was created and deleted in a window comes to nothing.
+    // Seeking forgets what is held back. EINVAL: `window_ms`; EBUSY: they settle already.
+    Status settle(std::uint32_t window_ms);
+    // Ends all windows: next() tells what is held back.
+    void let_go();
+    // Milliseconds until next() has something although nothing more is written, for an event loop
+    // of one's own (wait() knows it); -1: nothing is held back.
+    [[nodiscard]] int due_ms() const;
+
     // Waits until something may have been written since next() said `end`, without polling.
     // `stop_fd`: ends the wait when it becomes readable or is hung up; -1: none. `timeout_ms`: -1
     // means for ever.

@@ -83,6 +83,17 @@ int vexfs_reader_seek_end(vexfs_reader *reader);
 /* Moves on by one. VEXFS_EVENT, VEXFS_GAP or VEXFS_END; negative: the journal cannot be read on. */
 int vexfs_reader_next(vexfs_reader *reader);
 
+/* From here on events settle: what one object goes through in a row becomes one event, which is
+ * told when the object has been quiet for `window_ms` (1 to 60000), at the latest after ten times that.
+ * docs/events.md, "Letting events settle", says what becomes of what, and what a cursor is then.
+ * -EINVAL: `window_ms`; -EBUSY: they settle already. */
+int vexfs_reader_settle(vexfs_reader *reader, uint32_t window_ms);
+/* Ends all windows: vexfs_reader_next() tells what is held back. */
+int vexfs_reader_let_go(vexfs_reader *reader);
+/* Milliseconds until vexfs_reader_next() has something although nothing more is written, for an
+ * event loop of one's own (vexfs_reader_wait() knows it); -1: nothing is held back. */
+int vexfs_reader_due_ms(const vexfs_reader *reader);
+
 /* Writes the text of the position behind what vexfs_reader_next() has returned, with a terminating
  * zero: what to store, together with what came of the event, and to give to vexfs_reader_seek().
  * `size`: bytes of `text`, VEXFS_CURSOR_TEXT is always enough. -ENOSPC: too few. */
@@ -163,7 +174,14 @@ struct vexfs_event {
     uint64_t ticket; /* place in the kernel's order of names */
     uint64_t cause;  /* seq of the event that led to this one; 0: none known */
     uint64_t chain;  /* causal chain; 0: none */
-    uint64_t hash;   /* XXH3-64 over the kernel's record */
+    uint64_t hash;   /* XXH3-64 over the kernel's record; of several events, over the last one's */
+
+    /* Of a reader that lets events settle; 0 otherwise. */
+    uint64_t first_seq; /* of the first event that it came of; seq is of the last */
+    uint32_t coalesced; /* how many it came of; 1: it is as it stands in the stream */
+    uint32_t vanished;  /* how many came to nothing since the event that was told before */
+    uint32_t held;      /* objects held back; 0: nothing behind the cursor has been told */
+    uint32_t reserved;
 };
 
 /* The event that vexfs_reader_next() has returned. `size`: sizeof(struct vexfs_event). -ENODATA:

@@ -170,6 +170,16 @@ def main():
         check(f"all {len(lines)} lines fit the schema", not problems, problems[:3])
         problems = judge(exact, lines + snapshot)
         check("the schema knows every member of every line", not problems, problems[:3])
+        settled = daemon.lines("tail", "--json", "--settle", "60000")
+        problems = judge(exact, settled)
+        check(f"the schema knows every member of {len(settled)} settled lines", not problems,
+              problems[:3])
+        told = sum(line.get("coalesced", 1) + line.get("vanished", 0)
+                   for line in settled if "seq" in line)
+        read = sum("seq" in line for line in lines)
+        check(f"{read} events come to less than half as many lines, and all are counted",
+              read - 100 < told <= read and 2 * len(settled) < len(lines),
+              (told, read, len(settled)))
         ops = {line["op"] for line in lines if "op" in line}
         losses = {line["gap"]["reason"] for line in lines if "gap" in line}
         check("there were lines of 14 operations and of two kinds of loss",

@@ -22,6 +22,30 @@ unmount_it() {
 
 mount_it 0
 kmod_push inject /tmp/mount || failed=1
+
+# Operations of a program's own: for a version that is current, and for one that is not.
+push() { vexctl --socket /run/push.sock push "$@"; }
+seq_of() { # seq_of OP PATH: the number of the last such event
+    vexctl --socket /run/push.sock tail --json --filter "op=$1 and path=$2" | tail -n 1 |
+        sed -E 's/^\{"seq":([0-9]+).*/\1/'
+}
+check() { # check WHAT COMMAND...
+    if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
+}
+echo text >/tmp/mount/pushed
+vexctl --socket /run/push.sock sync >/dev/null
+version=$(seq_of FileWrite /tmp/mount/pushed)
+answers() { # answers DECISION PUSH-ARGUMENT...
+    [[ $(push "$version" --ops GraphNodeUpdate --expect "$version" --json "${@:2}") == \
+        *"\"decision\":\"$1\""* ]]
+}
+check "a push for the version that is there is current" answers current
+echo more >>/tmp/mount/pushed
+check "one for an older version is rejected" answers rejected
+fails() { ! push "$version" --ops GraphNodeUpdate --expect "$version" >&2; }
+check "with exit status 1" fails
+check "or pushed, by strategy" answers last_writer --strategy last-writer-wins
+check "the stream says so" [ "$(seq_of GraphNodeUpdate /tmp/mount/pushed)" -gt "$version" ]
 unmount_it
 
 # A file system that goes while events are injected: the kernel's log tells whether that went well.

@@ -275,4 +275,27 @@ TEST_CASE("C face: a program waits until the daemon has caught up, and finds its
     CHECK(nobody.status() == 1);
 }
 
+TEST_CASE("c face: events settle") {
+    const test::TempDirectory dir;
+    {
+        test::TestJournal journal(dir.path());
+        const auto happens = [&](unsigned op, std::uint64_t ino, std::uint32_t flags) {
+            Record record(op, flags);
+            record->ino = ino;
+            REQUIRE(journal.append(record.view(journal.next_seq(), "/w/name")).ok());
+        };
+        happens(VX_OP_FILE_CREATE, 1, 0);
+        happens(VX_OP_FILE_DELETE, 1, VX_F_LAST_LINK);
+        happens(VX_OP_FILE_WRITE, 2, 0);
+        happens(VX_OP_FILE_WRITE, 3, 0);
+        happens(VX_OP_FILE_WRITE, 2, 0);
+        REQUIRE(journal.close().ok());
+    }
+    CProgram program({"settle", dir.path()});
+    CHECK(program.rest() ==
+          "FileWrite 4-4 of 1, 2 vanished, 1 held\n"
+          "FileWrite 3-5 of 2, 0 vanished, 0 held\n");
+    CHECK(program.status() == 0);
+}
+
 #endif

@@ -16,6 +16,7 @@ _Static_assert(offsetof(struct vexfs_event, path) == 48, "");
 _Static_assert(offsetof(struct vexfs_event, fsid) == 128, "");
 _Static_assert(offsetof(struct vexfs_event, size) == 192, "");
 _Static_assert(offsetof(struct vexfs_event, hash) == 320, "");
+_Static_assert(offsetof(struct vexfs_event, held) == 344, "");
 _Static_assert(sizeof(struct vexfs_userspace_op) >= 24, "");
 _Static_assert(sizeof(struct vexfs_gap) >= 88, "");
 _Static_assert(offsetof(struct vexfs_gap, dirty) == 84, "");
@@ -246,6 +247,32 @@ static int sizes(const char *directory)
 	return 0;
 }
 
+/* What comes of the events of the journal, with all windows ended at its end. */
+static int settle(const char *directory)
+{
+	vexfs_reader *reader;
+	struct vexfs_event e;
+	int item;
+
+	if (vexfs_reader_open(directory, &reader) < 0)
+		return fail("open", 0);
+	if (vexfs_reader_settle(reader, 0) != -EINVAL || vexfs_reader_due_ms(reader) != -1 ||
+	    vexfs_reader_settle(reader, 60000) != 0 || vexfs_reader_settle(reader, 5) != -EBUSY)
+		return fail("settle", 0);
+	while ((item = vexfs_reader_next(reader)) > 0 || vexfs_reader_due_ms(reader) >= 0) {
+		if (item == VEXFS_END) {
+			vexfs_reader_let_go(reader);
+			continue;
+		}
+		if (item < 0 || vexfs_reader_event(reader, &e, sizeof(e)) < 0)
+			return fail("event", item);
+		printf("%s %" PRIu64 "-%" PRIu64 " of %u, %u vanished, %u held\n", e.op,
+		       e.first_seq, e.seq, e.coalesced, e.vanished, e.held);
+	}
+	vexfs_reader_close(reader);
+	return 0;
+}
+
 static int is_wrong(const char *call, int got, int want)
 {
 	if (got == want && vexfs_error()[0] != '\0')
@@ -335,10 +362,12 @@ int main(int argc, char **argv)
 		return follow(argv[2]);
 	if (strcmp(what, "sizes") == 0)
 		return sizes(argv[2]);
+	if (strcmp(what, "settle") == 0)
+		return settle(argv[2]);
 	if (strcmp(what, "errors") == 0)
 		return errors(argv[2]);
 	if (strcmp(what, "sync") == 0)
 		return sync_with(argv[2]);
-	fprintf(stderr, "usage: c_program dump|follow|sizes|errors|sync WHERE [CURSOR]\n");
+	fprintf(stderr, "usage: c_program dump|follow|sizes|settle|errors|sync WHERE [CURSOR]\n");
 	return 2;
 }

@@ -166,6 +166,8 @@ TEST_CASE("options: usage errors say which flag and what is accepted") {
     CHECK(contains(refused({"--watch", "/x", "--ops", "all,-all"}), "nothing would be observed"));
     CHECK(
         contains(refused({"--watch", "/x", "--pushback", "FileOpen"}), "--pushback: there is no"));
+    CHECK(contains(refused({"--watch", "/x", "--conflicts", "*:**=newest"}),
+                   "--conflicts: \"*:**=newest\": there is no strategy \"newest\""));
     CHECK(contains(refused({"--watch", "/x", "--ring-bytes", "100000"}),
                    "--ring-bytes: 100000 bytes: must be a power of two from 16384 to 268435456"));
     CHECK(contains(refused({"--watch", "/x", "--ring-bytes", "8K"}), "must be a power of two"));
@@ -227,6 +229,7 @@ watch-fs = "/c"
 ops = ["FileCreate", "FileDelete"]
 detail = "range,duration"
 pushback = "none"
+conflicts = ["Vector*:/srv/**=merge", "*:**=last-writer-wins"]
 no-kmod = false
 ring-bytes = 65536
 push-bytes = "1M"
@@ -260,6 +263,10 @@ foreground = true
     CHECK(options->ops == (VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE)));
     CHECK(options->detail == (VX_DETAIL_RANGE | VX_DETAIL_DURATION));
     CHECK(options->pushback == 0);
+    CHECK(options->conflicts.choose(1U << VX_UOP_VECTOR_UPDATE, "/srv/a") ==
+          pushback::Strategy::merge);
+    CHECK(options->conflicts.choose(1U << VX_UOP_VECTOR_UPDATE, "/a") ==
+          pushback::Strategy::last_writer_wins);
     CHECK(options->ring_bytes == 65536);
     CHECK(options->push_bytes == 1U << 20U);
     CHECK(options->linger_s == 5);
