@@ -32,7 +32,7 @@ _REC_EVENT = 1
 
 Event = namedtuple("Event", "op ticket mono_ns fsid ino parent_ino size offset length flags mode "
                             "nlink uid gid pid tid cookie name name2 target_ino target_nlink "
-                            "producer raw_flags")
+                            "producer raw_flags error")
 Watch = namedtuple("Watch", "id fsid ino root_ino dev")
 
 

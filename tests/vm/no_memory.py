@@ -6,9 +6,12 @@ N-th allocation from then on fail; what is left there afterwards is 0 if it came
 the kernel allocates for the call is counted: what the module asks for, what the kernel allocates on
 its behalf (a mapping, a probe, a mark), and the checkers' own."""
 
+import ctypes
 import errno
+import fcntl
 import os
 import shutil
+import struct
 import sys
 import time
 
@@ -20,7 +23,11 @@ MOST = 3000  # allocations of one call
 VEXFS = "/sys/kernel/debug/vexfs"
 PLACE = "/tmp/scarce"
 ALL_DETAIL = 7
-ROUNDS = 60
+ROUNDS = 60  # of rings that fail half way
+LOADING_STEP = 5
+AT_THE_END = 60  # allocations of a loading behind its probes
+PARAMETERS = "probe_maxactive=2"
+QUERY = struct.Struct("<IIIIQQqII")
 
 
 def set_up():
@@ -31,7 +38,6 @@ def set_up():
                 with open(path, "w", encoding="ascii") as file:
                     file.write(value)
     os.makedirs(f"{PLACE}/below")
-    run("insmod", os.environ["VEXFS_KO"], "probe_maxactive=2", check=True)
 
 
 def rows(name):
@@ -87,6 +93,75 @@ def each_fails(name, prepare, call, undo, still=None, step=1):
           not wrong and came_to < number and rounds > 1, f"{len(wrong)} wrong, {wrong[:5]}")
     check_equal(f"{name}: no channel, watch or probe is left",
                 (rows("channels"), rows("watches"), probes()), ([], [], []))
+
+
+def load(parameters):
+    """finit_module(2)."""
+    fd = os.open(os.environ["VEXFS_KO"], os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.syscall(313, fd, parameters.encode(), 0) != 0:
+            raise OSError(ctypes.get_errno(), "finit_module")
+    finally:
+        os.close(fd)
+
+
+def unload():
+    run("rmmod", "vexfs", check=True)
+
+
+def arm_probes(on):
+    with open("/sys/kernel/debug/kprobes/enabled", "w", encoding="ascii") as file:
+        file.write("1" if on else "0")
+
+
+def observable():
+    """VX_IOC_QUERY: features, operations and detail."""
+    fd = os.open("/dev/vexfs", os.O_RDWR | os.O_CLOEXEC)
+    answer = bytearray(QUERY.pack(QUERY.size, 0, 0, 0, 0, 0, 0, 0, 0))
+    fcntl.ioctl(fd, 3 << 30 | QUERY.size << 16 | ord("V") << 8 | 0xf0, answer)
+    os.close(fd)
+    _, _, _, _, features, ops, _, detail, _ = QUERY.unpack(answer)
+    return features, ops, detail
+
+
+def said():
+    return "no memory to find out" in run("dmesg").stdout
+
+
+def loading():
+    """Some allocations, since it takes long: from where the kernel has read the module's parameters
+    so far that it looks for the first of its probes; and the end, behind the last one. Probes are
+    not armed meanwhile: the kernel does not bear that an allocation fails while it disarms one
+    (__disarm_kprobe_ftrace() warns)."""
+    arm_probes(False)
+    _, error, first = failing(1 << 30, lambda: load("probe_maxactive=x"))
+    check_equal("a parameter that is no number is refused", error, errno.EINVAL)
+    _, _, last = failing(1 << 30, lambda: load(PARAMETERS))
+    can = observable()
+    unload()
+    began, errors, without = time.monotonic(), set(), set()
+
+    def round_of(number):
+        _, error, came_to = failing(number, lambda: load(PARAMETERS))
+        errors.add(error)
+        if not error:
+            without.add(observable())
+            unload()
+        return came_to == number
+
+    number = first
+    while not said() and number < last:
+        number += LOADING_STEP
+        round_of(number)
+    check_equal("the loading comes to its probes", said(), True)
+    number = max(number, last - AT_THE_END)
+    while round_of(number):
+        number += LOADING_STEP
+    check_equal(f"loading: {last} allocations, {time.monotonic() - began:.0f} s", errors,
+                {0, errno.ENOMEM})
+    check("what does without one can do all", without <= {can}, f"{without}, wanted {can}")
+    arm_probes(True)
+    load(PARAMETERS)
 
 
 def create():
@@ -164,8 +239,7 @@ def second_watch():
 
 
 def narrower():
-    """No probe ends with the watch: the kernel itself does not bear that an allocation fails while
-    one is taken away (__disarm_kprobe_ftrace() warns)."""
+    """No probe ends with the watch, see loading()."""
     def two():
         channel = watched()
         channel.watch(PLACE, bits("FileDelete"))
@@ -281,6 +355,8 @@ if not os.path.exists(NTH):
     sys.exit(77)
 set_up()
 nth = os.open(NTH, os.O_RDWR | os.O_CLOEXEC)
+libc = ctypes.CDLL(None, use_errno=True)
+loading()
 the_device()
 halves_are_given_back()
 first_watch()
