@@ -223,7 +223,7 @@ def many_probes():
 
     for name, ops, detail, step in (
             ("mounts and syncs", bits("FileCreate", "Mount", "Sync"), 0, 13),
-            ("all detail", ALL_OPS, ALL_DETAIL, 41)):
+            ("all detail", ALL_OPS, ALL_DETAIL, 151)):
         each_fails(f"watch {name}", create,
                    lambda channel, ops=ops, detail=detail: channel.watch(PLACE, ops, detail=detail),
                    undo, lambda channel: differs(work(channel)), step)
