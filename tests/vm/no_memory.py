@@ -19,7 +19,7 @@ from channel import ALL_OPS, SUBTREE, Channel, bits
 from session import check, check_equal, finish, run
 
 NTH = "/proc/thread-self/fail-nth"
-MOST = 3000  # allocations of one call
+MOST = 20000  # allocations of one call
 VEXFS = "/sys/kernel/debug/vexfs"
 PLACE = "/tmp/scarce"
 ALL_DETAIL = 7
@@ -223,7 +223,7 @@ def many_probes():
 
     for name, ops, detail, step in (
             ("mounts and syncs", bits("FileCreate", "Mount", "Sync"), 0, 13),
-            ("all detail", ALL_OPS, ALL_DETAIL, 151)):
+            ("all detail", ALL_OPS, ALL_DETAIL, 401)):
         each_fails(f"watch {name}", create,
                    lambda channel, ops=ops, detail=detail: channel.watch(PLACE, ops, detail=detail),
                    undo, lambda channel: differs(work(channel)), step)
