@@ -24,7 +24,9 @@ static int __init vexfs_init(void)
 	if (err)
 		goto fail_supers;
 	vx_mountpoint_check();
-	vx_probes_init();
+	err = vx_probes_init();
+	if (err)
+		goto fail_channels;
 	vx_stats_init();
 	err = vx_chardev_init();
 	if (err)
@@ -35,6 +37,7 @@ static int __init vexfs_init(void)
 
 fail_stats:
 	vx_stats_exit();
+fail_channels:
 	vx_channels_exit();
 fail_supers:
 	vx_supers_exit();

@@ -121,13 +121,18 @@ void vx_entryprobe_stop(struct vx_entryprobe *p)
 	p->running = false;
 }
 
-void vx_probes_init(void)
+int vx_probes_init(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		const int err = groups[i]->start();
 
+		/* Says nothing of the kernel. */
+		if (err == -ENOMEM) {
+			pr_err("no memory to find out which operations can be observed\n");
+			return err;
+		}
 		works[i] = !err;
 		if (!err)
 			groups[i]->stop();
@@ -135,6 +140,7 @@ void vx_probes_init(void)
 			pr_warn("operations %#llx, detail %#x: no probe on this kernel (%d)\n",
 				groups[i]->ops, groups[i]->detail, err);
 	}
+	return 0;
 }
 
 u64 vx_probes_features(void)

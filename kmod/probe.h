@@ -73,8 +73,8 @@ struct vx_probe_group {
 extern const struct vx_probe_group vx_probe_attr, vx_probe_mount, vx_probe_sync, vx_probe_rename,
 	vx_probe_symlink, vx_probe_calls, vx_probe_paths, vx_probe_io;
 
-/* Finds out which groups work on this kernel, by starting and stopping each. */
-void vx_probes_init(void);
+/* Finds out which groups work on this kernel, by starting and stopping each. 0 or -ENOMEM. */
+int vx_probes_init(void);
 u64 vx_probes_features(void);
 /* VX_OP_BIT()s that can be observed on this kernel. */
 u64 vx_probes_ops(void);

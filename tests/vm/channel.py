@@ -32,7 +32,7 @@ _REC_EVENT = 1
 
 Event = namedtuple("Event", "op ticket mono_ns fsid ino parent_ino size offset length flags mode "
                             "nlink uid gid pid tid cookie name name2 target_ino target_nlink "
-                            "producer raw_flags")
+                            "producer raw_flags error")
 Watch = namedtuple("Watch", "id fsid ino root_ino dev")
 
 
@@ -53,7 +53,7 @@ class Channel:
         self.fd = os.open("/dev/vexfs", os.O_RDWR | os.O_CLOEXEC)
         try:
             self._create(size_m, size_d, user_ops, name, linger_s)
-        except OSError:
+        except (OSError, MemoryError):
             os.close(self.fd)
             raise
 
@@ -76,11 +76,13 @@ class Channel:
         fcntl.ioctl(self.fd, _call(number, len(argument), direction), argument)
         return struct.unpack(layout, argument)
 
-    def watch(self, path, ops=ALL_OPS, flags=0, uid=0, pid=0):
+    def watch(self, path, ops=ALL_OPS, flags=0, uid=0, pid=0, detail=0):
         path_fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        answer = self._ioctl(0xf2, "<IIiIQIIQQQQQII", 80, flags, path_fd, 0, ops, uid, pid,
-                             0, 0, 0, 0, 0, 0, 0)
-        os.close(path_fd)
+        try:
+            answer = self._ioctl(0xf2, "<IIiIQIIQQQQQII", 80, flags, path_fd, detail, ops, uid,
+                                 pid, 0, 0, 0, 0, 0, 0, 0)
+        finally:
+            os.close(path_fd)
         return Watch(*answer[7:12])
 
     def unwatch(self, watch):
@@ -165,9 +167,9 @@ class Channel:
         return [event for _, event in found]
 
     def _event(self, at, op, ticket, mono_ns, producer):
-        (fsid, ino, parent_ino, _, _, size, offset, length, _, flags, _, mode, nlink, uid, gid, _,
-         _, pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
-                                                                        at + _RECORD.size)
+        (fsid, ino, parent_ino, _, _, size, offset, length, _, flags, error, mode, nlink, uid, gid,
+         _, _, pid, tid, cookie, name_len, name2_len, _) = _EVENT.unpack_from(self._ring,
+                                                                           at + _RECORD.size)
         text = at + _RECORD.size + _EVENT.size
         target_ino = target_nlink = 0
         if OPS[op] == "FileRename":
@@ -177,7 +179,7 @@ class Channel:
         named = [flag for bit, flag in enumerate(FLAGS) if flags >> bit & 1]
         return Event(OPS[op], ticket, mono_ns, fsid, ino, parent_ino, size, offset, length, named,
                      mode, nlink, uid, gid, pid, tid, cookie, names[:name_len], names[name_len:],
-                     target_ino, target_nlink, producer, flags)
+                     target_ino, target_nlink, producer, flags, error)
 
     def close(self):
         self._ring.close()

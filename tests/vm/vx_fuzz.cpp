@@ -23,9 +23,6 @@
 
 namespace {
 
-// A process that does nothing for so long is stuck.
-constexpr unsigned kStuckS = 300;
-
 std::uint64_t seed() {
     const char* text = std::getenv("VEXFS_SEED");
     return text != nullptr ? std::strtoull(text, nullptr, 10)
@@ -36,7 +33,6 @@ pid_t start(std::uint64_t seed, std::uint64_t calls, const std::string& director
     const pid_t child = ::fork();
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ::alarm(kStuckS);
         vexfs::vm::Attacker attacker(seed, directory);
         attacker.attack(calls);
         for (const std::string& problem : attacker.problems()) {
@@ -60,15 +56,17 @@ int main(int argc, char** argv) {
     const std::uint64_t first = seed();
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     fmt::print("VEXFS_SEED={} replays this run's choices\n", first);
-    // In rounds, so that channels are taken and left with all that hangs on them, time and again.
-    constexpr std::uint64_t kRoundCalls = 5000;
+    // In rounds, so that channels are taken and left with all that hangs on them, time and again;
+    // few calls too are at least four.
+    const std::uint64_t round_calls =
+        std::clamp<std::uint64_t>(calls / 4 / std::max(processes, 1u), 1, 5000);
     std::uint64_t done = 0;
     unsigned failed = 0;
-    for (std::uint64_t round = 0; done < calls; round++) {
+    for (std::uint64_t round = 0; done < calls && processes > 0; round++) {
         std::vector<pid_t> children;
         for (unsigned p = 0; p < processes; p++) {
-            children.push_back(start(first + round * processes + p, kRoundCalls, argv[3]));
-            done += kRoundCalls;
+            children.push_back(start(first + round * processes + p, round_calls, argv[3]));
+            done += round_calls;
         }
         // In one of four rounds the first that ends is the end of the others, wherever they are.
         const bool cut = round % 4 == 3;

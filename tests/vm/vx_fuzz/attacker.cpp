@@ -26,6 +26,9 @@ namespace {
 
 constexpr unsigned char kUntouched = 0xA5;
 constexpr std::size_t kDevicesMax = 12;
+// A process that has not come on by so many calls in so long is stuck, and ends by a signal.
+constexpr std::uint64_t kSomeCalls = 64;
+constexpr unsigned kStuckS = 300;
 
 void on_alarm(int) {}
 
@@ -421,6 +424,9 @@ void Attacker::attack(std::uint64_t calls) {
         }
     }
     for (std::uint64_t done = 0; done < calls; done++) {
+        if (done % kSomeCalls == 0) {
+            ::alarm(kStuckS);
+        }
         switch (below(32)) {
             case 0:
             case 1:
