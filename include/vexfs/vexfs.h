@@ -84,7 +84,8 @@ int vexfs_reader_seek_end(vexfs_reader *reader);
 int vexfs_reader_next(vexfs_reader *reader);
 
 /* From here on events settle: what one object goes through in a row becomes one event, which is
- * told when the object has been quiet for `window_ms` (1 to 60000), at the latest after ten times that.
+ * told when the object has been quiet for `window_ms` (1 to 60000), at the latest after ten times
+ * that.
  * docs/events.md, "Letting events settle", says what becomes of what, and what a cursor is then.
  * -EINVAL: `window_ms`; -EBUSY: they settle already. */
 int vexfs_reader_settle(vexfs_reader *reader, uint32_t window_ms);

@@ -23,7 +23,7 @@ declare -A PACKAGES=(
     [litmus]="spin gcc"
     # a kernel with reports of its own mistakes, built from source (scripts/vm --debug), and the
     # checks that come with its source
-    [debug]="flex bison bc libelf-dev libssl-dev dwarves coccinelle"
+    [debug]="flex bison bc libelf-dev libssl-dev dwarves coccinelle ocaml-nox"
     # the headers of kernels from 6.12 on carry BTF
     [btf]="dwarves"
     # a Debian system of a later release, to build modules of its kernels in (lib/root.sh)
