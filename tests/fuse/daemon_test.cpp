@@ -66,9 +66,12 @@ TEST_CASE("thousands of syncs with a deadline on one connection are all answered
 TEST_CASE("a disk that fails to sync is said until what it did not take is written again") {
     NEEDS_FUSE("failed sync");
     std::atomic<bool> bad_sync{false};
-    RunningDaemon daemon([&](int directory, FileIo& io) {
-        return std::make_unique<BadDisk>(directory, io, bad_sync);
-    });
+    RunningDaemon daemon(
+        [&](int directory, FileIo& io) {
+            return std::make_unique<BadDisk>(directory, io, bad_sync);
+        },
+        // It would say so too, and for as long as it takes until it tries again.
+        [](Options& options) { options.catalogue = false; });
     ControlClient client = daemon.connect();
     CHECK(client.call({{"cmd", "sync"}})->ok);
     CHECK(reasons(client) == "ok");

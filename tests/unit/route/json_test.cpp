@@ -307,6 +307,16 @@ TEST_CASE("json: every event that can be rendered is what docs/event.schema.json
     CHECK(j["op"] == "VectorSearch");
     CHECK(j["pushed"]["pid"] == 4711);
     CHECK(violation(rules, j, "event").empty());
+    const Settled settled{
+        .cursor = 1, .held = 1, .events = 2, .first_seq = 1, .vanished = 1, .ops = {1, 1}};
+    const Record written(VX_OP_FILE_WRITE);
+    EventView net = written.view(2);
+    net.settled = &settled;
+    const json both = parse(line_of(net));
+    CHECK(violation(rules, both, "event").empty());
+    for (const auto& [name, value] : both.items()) {
+        seen.insert(name);
+    }
     // The schema promises nothing that is never there.
     seen.insert("pushed");
     for (const auto& [name, value] : rules["properties"].items()) {
