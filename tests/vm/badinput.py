@@ -190,6 +190,8 @@ def mounted_again():
 def moved_watch():
     os.makedirs("/tmp/before")
     daemon = Vexfsd("--watch", "/tmp/before", name="moved")
+    looked = daemon.ctl("sync", "--healed", "--timeout", "120")
+    check("the first look at it ends", looked.returncode == 0, looked.stderr)
     os.rename("/tmp/before", "/tmp/after")
     check_equal("a watched directory that was moved lives on", (
         daemon.status()["state"], daemon.json("watch", "list")["watches"][0]["state"]),
