@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/path_text.hpp"
 #include "catalogue/catalogue.hpp"
 #include "record.h"
 
@@ -16,12 +17,6 @@ namespace {
 ObjectKey object_of(const vx_event& e) { return {e.fsid, e.ino, e.gen}; }
 ObjectKey parent_of(const vx_event& e) { return {e.fsid, e.parent_ino, e.parent_gen}; }
 std::string_view name_of(const vx_event& e) { return {vx_event_name(&e), e.name_len}; }
-
-bool is_at_or_below(std::string_view path, std::string_view directory) {
-    return path.starts_with(directory) &&
-           (path.size() == directory.size() || directory.ends_with('/') ||
-            path[directory.size()] == '/');
-}
 
 }  // namespace
 

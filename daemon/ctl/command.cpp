@@ -56,6 +56,10 @@ Result<ControlAnswer> ask(const Context& context, const Json& request, std::uint
     return answer;
 }
 
+bool show(const Context& context, const Json& json) {
+    return say(context.json ? to_line(json) : render(json, {.color = context.color}));
+}
+
 int ask_and_show(const Context& context, const Json& request, std::uint64_t timeout_ms) {
     int exit = kFailed;
     const auto answer = ask(context, request, timeout_ms, exit);
@@ -63,7 +67,7 @@ int ask_and_show(const Context& context, const Json& request, std::uint64_t time
         return exit;
     }
     const Json& json = answer->json;
-    if (!say(context.json ? to_line(json) : render(json, {.color = context.color}))) {
+    if (!show(context, json)) {
         return kFailed;
     }
     const auto degraded = json.find("degraded");

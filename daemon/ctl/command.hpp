@@ -32,6 +32,9 @@ int fail(const Context& context, const Status& status);
 // Writes to stdout; false (and a message on stderr) when that is not possible.
 bool say(const std::string& text);
 
+// Says an answer, as JSON or as text; as say().
+bool show(const Context& context, const Json& json);
+
 // Sends one request to the daemon and returns its answer. On any failure it has been said, and
 // `exit` is set.
 Result<ControlAnswer> ask(const Context& context, const Json& request, std::uint64_t timeout_ms,

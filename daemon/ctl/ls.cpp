@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "base/path_text.hpp"
 #include "catalogue/catalogue.hpp"
 #include "config/settings.hpp"
 #include "ctl/open_journal.hpp"
@@ -61,11 +62,6 @@ class Ls {
     std::uint64_t at_;
 };
 
-bool is_below(const std::string& path, const std::string& root) {
-    return root == "/" || path == root ||
-           (path.starts_with(root) && path.size() > root.size() && path[root.size()] == '/');
-}
-
 Status Ls::check(const CatalogueRoot& root) const {
     if (!root.complete) {
         return Status::error(EAGAIN, root.path + " has not been looked through yet: `vexctl sync "
@@ -86,7 +82,7 @@ Result<Entry> Ls::resolve(const std::string& path) {
     }
     const CatalogueRoot* best = nullptr;
     for (const CatalogueRoot& root : *roots) {
-        if (is_below(path, root.path) &&
+        if (is_at_or_below(path, root.path) &&
             (best == nullptr || root.path.size() > best->path.size())) {
             best = &root;
         }
@@ -123,8 +119,8 @@ Status Ls::list(const Entry& directory, bool recursive) {
         return names.status();
     }
     for (const CatalogueName& name : *names) {
-        const Entry entry{directory.path + (directory.path.ends_with('/') ? "" : "/") + name.name,
-                          name.object, name.type, name.since};
+        const Entry entry{path_below(directory.path, name.name), name.object, name.type,
+                          name.since};
         Status status = show(entry);
         if (status && recursive && entry.type == S_IFDIR) {
             status = list(entry, true);

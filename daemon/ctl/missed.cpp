@@ -5,12 +5,6 @@
 
 namespace vexfs::ctl {
 
-bool is_at_or_below(std::string_view path, std::string_view directory) {
-    return path.starts_with(directory) &&
-           (path.size() == directory.size() || directory.ends_with('/') ||
-            path[directory.size()] == '/');
-}
-
 void Missed::erase(const std::string& path) {
     const auto at = names_.find(path);
     if (at != names_.end()) {

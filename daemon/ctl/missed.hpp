@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/path_text.hpp"
 #include "ctl/tree_scan.hpp"
 #include "vexfs/event.hpp"
 #include "vexfs/status.hpp"
@@ -51,8 +52,5 @@ class Missed {
     std::uint32_t exchange_ = 0;  // cookie of an exchange of which one half was read
     bool collect_ = true;
 };
-
-// Whether `path` is `directory`, or below it.
-bool is_at_or_below(std::string_view path, std::string_view directory);
 
 }  // namespace vexfs::ctl

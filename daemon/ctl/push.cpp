@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include "control/render.hpp"
-
 namespace vexfs::ctl {
 namespace {
 
@@ -26,7 +24,7 @@ int run_push(const Context& context, const PushArgs& args) {
         return exit;
     }
     const Json& json = answer->json;
-    if (!say(context.json ? to_line(json) : render(json, {.color = context.color}))) {
+    if (!show(context, json)) {
         return kFailed;
     }
     return json.value("decision", "") == "rejected" ? kFailed : kDone;

@@ -78,7 +78,6 @@ Status Healer::heal(Pending& wanted, const std::vector<Scope>& scopes) {
 
 // Looks once, and tells. `wanted` is then what is left to be looked at.
 Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool careful) {
-    tools_.progress.passes++;
     Status status = tools_.stream.begin();
     if (status) {
         status = tools_.catch_up();

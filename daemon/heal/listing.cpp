@@ -114,10 +114,6 @@ Status read_names(const Looked& directory, std::vector<ListedName>& out) {
 
 }  // namespace
 
-std::string path_below(const std::string& directory, const std::string& name) {
-    return directory + (directory.ends_with('/') ? "" : "/") + name;
-}
-
 Directory below(const Directory& directory, const ListedName& name) {
     return {name.object, path_below(directory.path, name.name)};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.hpp"
+#include "base/path_text.hpp"
 #include "catalogue/catalogue.hpp"
 
 namespace vexfs::heal {
@@ -30,7 +31,6 @@ struct Directory {
     std::string path;  // absolute
 };
 
-std::string path_below(const std::string& directory, const std::string& name);
 // The directory of this name in another.
 Directory below(const Directory& directory, const ListedName& name);
 

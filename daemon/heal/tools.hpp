@@ -33,7 +33,6 @@ struct Scope {
 struct Progress {
     std::atomic<std::uint64_t> directories{0};  // that were looked at, of this look
     std::atomic<std::uint64_t> waiting{0};      // that are known of besides
-    std::atomic<std::uint64_t> passes{0};       // since the start
     std::atomic<std::uint64_t> told{0};         // events, since the start
 };
 
