@@ -111,6 +111,11 @@ int vexfs_reader_seek_end(vexfs_reader* reader) {
     return fenced([&] { return done(reader->reader.seek_end()); });
 }
 
+int vexfs_reader_seek_time(vexfs_reader* reader, uint64_t real_ns) {
+    reader->item = Reader::Item::end;
+    return fenced([&] { return done(reader->reader.seek_time(real_ns)); });
+}
+
 int vexfs_reader_next(vexfs_reader* reader) {
     reader->item = Reader::Item::end;
     return fenced([&] {

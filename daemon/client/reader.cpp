@@ -54,6 +54,7 @@ Status Reader::Impl::open_segment(const Segments& all, std::uint64_t first_seq) 
     }
     id = segment->journal();
     segment_.emplace(std::move(*segment));
+    damaged_ = 0;
     const auto following = std::upper_bound(all.begin(), all.end(), first_seq);
     end_ = following == all.end() ? 0 : *following;
     oldest_ = first_seq == all.front();
@@ -141,6 +142,7 @@ Status Reader::Impl::seek_end() {
         return status;
     }
     expected_ = newest;
+    segment_->skip_to(UINT64_MAX);
     for (;;) {
         while (const EntryHeader* entry = peek()) {
             expected_ = journal::last_seq(*entry) + 1;
@@ -155,6 +157,58 @@ Status Reader::Impl::seek_end() {
             return {};
         }
     }
+}
+
+// When the first event of a segment happened; nothing: none can be read.
+std::optional<std::uint64_t> Reader::Impl::first_time(std::uint64_t first_seq) const {
+    Result<SegmentReader> segment = SegmentReader::open(directory_.get(), first_seq);
+    while (const EntryHeader* entry = segment ? segment->peek() : nullptr) {
+        if (journal::is(*entry, journal::EntryKind::event)) {
+            return entry->real_ns;
+        }
+        segment->advance(*entry);
+    }
+    return std::nullopt;
+}
+
+// Behind the last event before the first one that is not older: in the last segment that begins
+// with an older one, or behind it.
+Status Reader::Impl::seek_time(std::uint64_t real_ns) {
+    const Status status = go_to_segment([&](const Segments& all) -> Result<std::uint64_t> {
+        const auto later = std::partition_point(
+            all.begin() + 1, all.end(), [&](std::uint64_t first_seq) {
+                const auto time = first_time(first_seq);
+                return time && *time < real_ns;
+            });
+        return *(later - 1);
+    });
+    if (!status) {
+        return status;
+    }
+    std::uint64_t before = segment_->header().first_seq - 1;
+    expected_ = before + 1;
+    segment_->skip_to_time(real_ns);
+    for (;;) {
+        const EntryHeader* entry = peek();
+        if (entry == nullptr) {
+            const Result<bool> more = step();
+            if (!more) {
+                return more.status();
+            }
+            if (!*more) {
+                break;
+            }
+        } else if (journal::is(*entry, journal::EntryKind::event)) {
+            if (entry->real_ns >= real_ns) {
+                break;
+            }
+            before = entry->seq;
+            segment_->advance(*entry);
+        } else {
+            segment_->advance(*entry);
+        }
+    }
+    return seek({id, before}, Expired::gap);
 }
 
 // The first number of the segment behind this one; 0: there is none.
@@ -188,8 +242,10 @@ Result<bool> Reader::Impl::step() {
     }
     end_ = *following;
     const bool complete = end_ != 0 && expected_ >= end_;
-    if (!complete && segment_->position() < segment_->size() && segment_->resync(expected_) &&
+    const std::uint64_t at = segment_->position();
+    if (!complete && at < segment_->size() && segment_->resync(expected_ - 1) &&
         peek() != nullptr) {
+        damaged_ = segment_->position() != at ? segment_->position() : 0;
         return true;
     }
     if (*following == 0) {
@@ -210,12 +266,14 @@ Reader::Item Reader::Impl::lost_before(std::uint64_t seq) {
     gap.reason = oldest_ && expected_ < segment_->header().first_seq ? GapReason::expired
                                                                     : GapReason::damaged;
     expected_ = seq;
+    damaged_ = 0;
     return Item::gap;
 }
 
 Reader::Item Reader::Impl::take(const EntryHeader& entry) {
-    if (entry.seq > expected_) {
-        return lost_before(entry.seq);  // and this entry at the next call
+    // Also when no number is missing: a gap without one may have been there.
+    if (entry.seq > expected_ || segment_->position() == damaged_) {
+        return lost_before(std::max(entry.seq, expected_));  // and this entry at the next call
     }
     const std::uint64_t last = journal::last_seq(entry);
     segment_->advance(entry);
@@ -318,6 +376,9 @@ Result<Cursor> Reader::earliest() const {
 }
 Status Reader::seek_end() {
     return impl_->seek_end();
+}
+Status Reader::seek_time(std::uint64_t real_ns) {
+    return impl_->seek_time(real_ns);
 }
 Result<Reader::Item> Reader::next() {
     return impl_->next();

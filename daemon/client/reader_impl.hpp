@@ -22,6 +22,7 @@ class Reader::Impl {
     Status seek_start();
     Status seek(const Cursor& cursor, Expired expired);
     Status seek_end();
+    Status seek_time(std::uint64_t real_ns);
     Result<Cursor> earliest() const;
     Result<Item> next() { return settler_ ? next_settled() : next_written(); }
     Result<Wake> wait(int stop_fd, int timeout_ms);
@@ -44,6 +45,7 @@ class Reader::Impl {
     Status go_to_segment(Choose choose);
     Status open_segment(const Segments& all, std::uint64_t first_seq);
     Status pass(std::uint64_t seq);
+    std::optional<std::uint64_t> first_time(std::uint64_t first_seq) const;
     Result<std::uint64_t> following_segment() const;
     const journal::EntryHeader* peek();
     Result<bool> step();
@@ -65,6 +67,7 @@ class Reader::Impl {
     std::uint64_t end_ = 0;       // the first number of the segment behind it, if there was one
     bool oldest_ = false;         // nothing in front of the segment is kept
     std::uint64_t expected_ = 1;  // the next number
+    std::uint64_t damaged_ = 0;   // in front of this position bytes were passed over; 0: nowhere
 
     std::optional<settle::Settler> settler_;
     Settled settled_;

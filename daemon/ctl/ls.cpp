@@ -155,15 +155,16 @@ Result<std::uint64_t> position(const LsArgs& args, OpenJournal& journal, Catalog
     if (args.at.empty()) {
         return Catalogue::kNow;
     }
-    const Result<Cursor> at = Cursor::parse(args.at);
+    const Result<Position> at = Position::parse(args.at, "--at");
     if (!at) {
-        return at.status().with_context("--at");
+        return at.status();
     }
-    if (Status status = journal.reader.seek(*at); !status) {
+    if (Status status = at->place(journal.reader); !status) {
         return status;
     }
-    return at->seq <= catalogue.applied_seq()
-               ? Result<std::uint64_t>(at->seq)
+    const std::uint64_t seq = journal.reader.cursor().seq;
+    return seq <= catalogue.applied_seq()
+               ? Result<std::uint64_t>(seq)
                : Status::error(EAGAIN, fmt::format("the catalogue is at event {} only: `vexctl "
                                                    "sync --healed` waits for it",
                                                    catalogue.applied_seq()));

@@ -144,8 +144,9 @@ class CommandLine {
                                  [this] { return run_tail(context_, tail_); });
         tail->footer(tail_footer());
         tail->add_option("--since", tail_.since,
-                         "Where to begin: behind a cursor, start or now [default: start]")
-            ->type_name("CURSOR");
+                         "Where to begin: behind a cursor, at a time (15m, 2h, 3d ago; 17:05; "
+                         "2026-11-28T17:05:30Z), start or now [default: start]")
+            ->type_name("CURSOR|TIME");
         CLI::Option* consumer =
             tail->add_option("--consumer", tail_.consumer,
                              "Begin where this consumer is (vexctl consumer); what it is too late "
@@ -265,8 +266,9 @@ class CommandLine {
         CLI::App* create = command(*consumer, "create", "A new one; the journal is kept for it",
                                    [this] { return run_consumer_create(context_, consumer_); });
         create->add_option("--at", consumer_.at,
-                           "Where it is: behind a cursor, start or now [default: start]")
-            ->type_name("CURSOR");
+                           "Where it is: behind a cursor, at a time (as tail --since), start or "
+                           "now [default: start]")
+            ->type_name("CURSOR|TIME");
         CLI::App* commit =
             command(*consumer, "commit", "Move it, forward or back, if it is where it should be",
                     [this] { return run_consumer_commit(context_, consumer_); });
@@ -298,8 +300,10 @@ class CommandLine {
                                [this] { return run_ls(context_, ls_); });
         ls->add_option("path", ls_.path, "Directory or file [default: what is kept]")
             ->type_name("PATH");
-        ls->add_option("--at", ls_.at, "As it was behind this cursor [default: now]")
-            ->type_name("CURSOR");
+        ls->add_option("--at", ls_.at,
+                       "As it was behind this cursor, or at this time (as tail --since) [default: "
+                       "now]")
+            ->type_name("CURSOR|TIME");
         ls->add_flag("-R,--recursive", ls_.recursive, "And all that is below");
         ls->add_option("--journal", ls_.journal,
                        "Directory of the journal [default: the running vexfsd's]")

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/position.hpp"
 
+#include "base/clock.hpp"
+#include "config/time_word.hpp"
+
 namespace vexfs::ctl {
 
 Result<Position> Position::parse(const std::string& word, const std::string& flag) {
     Position position;
-    position.now_ = word == "now";
-    if (word != "start" && word != "now") {
-        const Result<Cursor> cursor = Cursor::parse(word);
-        if (!cursor) {
-            return cursor.status().with_context(flag + " takes start, now or a cursor");
-        }
+    if (word == "start" || word == "now") {
+        position.now_ = word == "now";
+    } else if (const Result<Cursor> cursor = Cursor::parse(word)) {
         position.cursor_ = *cursor;
+    } else if (word.find("vx1") == 0) {
+        return cursor.status().with_context(flag);
+    } else if (const auto time = parse_time(word, SystemClock().real_ns())) {
+        position.real_ns_ = *time;
+    } else {
+        return time.status().with_context(flag + " takes start, now, a cursor (vx1:...) or a time");
     }
     return position;
 }
 
 Status Position::place(Reader& reader) const {
+    if (real_ns_) {
+        return reader.seek_time(*real_ns_);
+    }
     return now_ ? reader.seek_end() : cursor_ ? reader.seek(*cursor_) : reader.seek_start();
 }
 

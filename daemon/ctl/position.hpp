@@ -2,6 +2,7 @@
 // Where a command begins to read: a word that people type, found in a journal.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -10,7 +11,7 @@
 
 namespace vexfs::ctl {
 
-// "start", "now", or a cursor.
+// "start", "now", a cursor, or a time (time_word.hpp).
 class Position {
   public:
     // EINVAL: none of them; the message begins with `flag`.
@@ -22,6 +23,7 @@ class Position {
   private:
     bool now_ = false;
     std::optional<Cursor> cursor_;
+    std::optional<std::uint64_t> real_ns_;
 };
 
 // fail(), with what a program needs to go on from: "code", and "earliest" of a cursor that has

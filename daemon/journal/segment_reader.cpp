@@ -17,6 +17,13 @@ namespace {
 constexpr std::size_t kBufferBytes = std::size_t{256} << 10U;
 static_assert(kBufferBytes >= kEntryMax);
 
+bool any(const EntryHeader& /*entry*/) {
+    return true;
+}
+bool is_event(const EntryHeader& entry) {
+    return is(entry, EntryKind::event);
+}
+
 }  // namespace
 
 Result<std::vector<std::uint64_t>> list_segments(int directory) {
@@ -88,6 +95,33 @@ Result<SegmentReader> SegmentReader::open(int directory, std::uint64_t first_seq
 
 void SegmentReader::skip_to(std::uint64_t seq) {
     position_ = std::max(position_, file_.place_of(seq));
+    bisect(any, [&](const EntryHeader& entry) { return entry.seq <= seq; });
+}
+
+void SegmentReader::skip_to_time(std::uint64_t real_ns) {
+    bisect(is_event, [&](const EntryHeader& entry) { return entry.real_ns < real_ns; });
+}
+
+// Moves on to an entry that counts, for which `before` holds, and behind which, not much further
+// on, it does not. Where the order is broken (a clock that was set back), to one of these places. Stays
+// when it does not hold at the position.
+template <typename Counts, typename Before>
+void SegmentReader::bisect(Counts counts, Before before) {
+    if (file_.compressed()) {
+        return;  // each look would decompress a block
+    }
+    std::uint64_t low = position_;
+    for (std::uint64_t high = std::max(low, size()); high - low > kBufferBytes;) {
+        const std::uint64_t middle = (low + (high - low) / 2) & ~std::uint64_t{7};
+        position_ = middle;
+        const EntryHeader* entry = search(std::min(middle + kEntryMax, high), counts);
+        if (entry != nullptr && before(*entry)) {
+            low = position_;
+        } else {
+            high = middle;  // nothing whole, too: what is written, or damaged, is not jumped over
+        }
+    }
+    position_ = low;
 }
 
 std::span<const std::byte> SegmentReader::buffered() const {
@@ -160,33 +194,42 @@ std::uint64_t SegmentReader::torn_bytes() const {
     return std::min(end, size) - std::min(position_, size);
 }
 
+// Moves to the first whole entry from the position on, and before `end`, that is right. nullptr:
+// there is none.
+template <typename Right>
+const EntryHeader* SegmentReader::search(std::uint64_t end, Right right) {
+    const std::uint64_t size = this->size();
+    for (; position_ + sizeof(EntryHeader) <= end; position_ += 8) {
+        std::span<const std::byte> bytes = buffered();
+        if (bytes.size() < kEntryMax && buffer_at_ + buffer_len_ < size) {
+            fill();
+            bytes = buffered();
+        }
+        const EntryHeader* entry = codec_.entry_at(bytes);
+        if (entry != nullptr && right(*entry)) {
+            return entry;
+        }
+    }
+    return nullptr;
+}
+
 bool SegmentReader::resync(std::uint64_t from) {
     if (seal_) {
         return false;
     }
     const std::uint64_t start = position_;
-    const std::uint64_t end = size();
-    for (position_ += 8; position_ + sizeof(EntryHeader) <= end; position_ += 8) {
-        std::span<const std::byte> bytes = buffered();
-        if (bytes.size() < kEntryMax && buffer_at_ + buffer_len_ < end) {
-            fill();
-            bytes = buffered();
-        }
-        const EntryHeader* entry = codec_.entry_at(bytes);
-        if (entry != nullptr && (entry->seq >= from || is(*entry, EntryKind::seal))) {
-            // Entries are written in order, so the one at the start is whole by now, if it only was
-            // being written when it was looked at. What is in the buffer of it may be old.
-            const std::uint64_t found = std::exchange(position_, start);
-            buffer_len_ = 0;
-            if (peek() == nullptr) {
-                position_ = found;
-            }
-            return true;
-        }
-    }
-    position_ = start;
+    position_ += 8;
+    const EntryHeader* entry = search(size(), [&](const EntryHeader& it) {
+        return it.seq >= from || is(it, EntryKind::seal);
+    });
+    const std::uint64_t found = std::exchange(position_, start);
+    // Entries are written in order, so the one at the start is whole by now, if it only was being
+    // written when it was looked at. What is in the buffer of it may be old.
     buffer_len_ = 0;
-    return false;
+    if (entry != nullptr && peek() == nullptr) {
+        position_ = found;
+    }
+    return entry != nullptr;
 }
 
 }  // namespace vexfs::journal

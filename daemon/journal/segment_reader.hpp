@@ -50,9 +50,12 @@ class SegmentReader {
     // Moves behind the entry that peek() returned.
     void advance(const EntryHeader& entry) { position_ += entry.len; }
 
-    // Moves on, at most to the entry with this number, as far as that can be done without reading.
-    // limit() and marked_seq() do not learn of what lies between.
+    // Move on, at most to the entry with this number, or to the first whose time is not before
+    // `real_ns`, and not much less far: a compressed segment by its index (which has no times), in
+    // a plain one by bisection, since an entry is known by its checksum wherever one begins to
+    // look. limit() and marked_seq() do not learn of what lies between.
     void skip_to(std::uint64_t seq);
+    void skip_to_time(std::uint64_t real_ns);
 
     // There is no whole entry at the position: looks for the next one behind it whose number is at
     // least `from`, and moves there; or stays where it is when the one here has become whole in the
@@ -83,6 +86,10 @@ class SegmentReader {
     [[nodiscard]] std::span<const std::byte> buffered() const;
     const EntryHeader* any_entry();
     bool fill();
+    template <typename Right>
+    const EntryHeader* search(std::uint64_t end, Right right);
+    template <typename Counts, typename Before>
+    void bisect(Counts counts, Before before);
 
     SegmentFile file_;
     SegmentHeader header_;

@@ -17,6 +17,7 @@
 // was lost: a jump in the numbers comes as a gap. A reader is used by one thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -60,6 +61,10 @@ class Reader {
     Status seek_start();
     // Behind the newest event that is written now.
     Status seek_end();
+    // Before the first event whose time is not before `real_ns` (nanoseconds since 1970-01-01 UTC),
+    // and before the loss in front of it, if there is one. Behind the newest event, when all are
+    // older. Where the clock was set back, times come more than once: one of these places.
+    Status seek_time(std::uint64_t real_ns);
     // The position of seek_start(): no cursor before it can be gone on from without a gap.
     [[nodiscard]] Result<Cursor> earliest() const;
 

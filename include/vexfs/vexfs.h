@@ -79,6 +79,9 @@ int vexfs_reader_earliest(const vexfs_reader *reader, char *text, size_t size);
 /* Go in front of the oldest event that is kept; behind the newest one that is written now. */
 int vexfs_reader_seek_start(vexfs_reader *reader);
 int vexfs_reader_seek_end(vexfs_reader *reader);
+/* Go in front of the first event whose time is not before `real_ns` (nanoseconds since 1970-01-01
+ * UTC), and of the loss before it, if there is one; behind the newest one, when all are older. */
+int vexfs_reader_seek_time(vexfs_reader *reader, uint64_t real_ns);
 
 /* Moves on by one. VEXFS_EVENT, VEXFS_GAP or VEXFS_END; negative: the journal cannot be read on. */
 int vexfs_reader_next(vexfs_reader *reader);

@@ -316,7 +316,9 @@ static int errors(const char *directory)
 		return fail("the earliest cursor", 0);
 	strcpy(strrchr(text, ':'), ":99");
 	WANT(vexfs_reader_seek(reader, text), -EINVAL);
-	if (vexfs_reader_seek_start(reader) != 0)
+	if (vexfs_reader_seek_time(reader, UINT64_MAX) != 0 ||
+	    vexfs_reader_cursor(reader, text, sizeof(text)) != 0 ||
+	    strcmp(strrchr(text, ':'), ":99") == 0 || vexfs_reader_seek_start(reader) != 0)
 		return fail("the start", 0);
 	WANT(vexfs_reader_event(reader, &event, sizeof(event)), -ENODATA);
 	WANT(vexfs_reader_gap(reader, &gap, sizeof(gap)), -ENODATA);

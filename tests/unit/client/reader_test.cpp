@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -392,4 +393,134 @@ TEST_CASE("what is being written while it is read, in any order, is never taken 
     writer.join();
     CHECK(gaps == 0);
     CHECK(read == kEvents);
+}
+
+namespace {
+
+constexpr std::uint64_t kNs = 1'000'000'000;
+
+// Events at 1000 s, 1001 s ... by the wall clock; numbers in `lost` are gaps.
+void write_seconds(const std::string& path, unsigned events, std::uint64_t segment,
+                   const std::set<std::uint64_t>& lost = {}) {
+    auto store = open_store(path, segment);
+    const Record record(VX_OP_FILE_CREATE);
+    for (unsigned i = 0; i < events; ++i) {
+        const std::uint64_t seq = store->next_seq();
+        EventView view = record.view(seq, "/w/name");
+        view.real_ns = (1000 + i) * kNs;
+        Gap gap;
+        gap.from = gap.to = seq;
+        REQUIRE((lost.contains(seq) ? store->append(gap) : store->append(view)).ok());
+        if (i % 100 == 99) {
+            REQUIRE(store->flush().ok());
+        }
+    }
+    REQUIRE(store->close().ok());
+}
+
+// What comes first from there; a gap's is negative, 0 is the end.
+long first_since(Reader& reader, std::uint64_t real_ns) {
+    const Status status = reader.seek_time(real_ns);
+    INFO(status.message());
+    REQUIRE(status.ok());
+    switch (next(reader)) {
+        case Item::event:
+            return static_cast<long>(reader.event().seq);
+        case Item::gap:
+            return -static_cast<long>(reader.gap().from);
+        case Item::end:
+            return 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+TEST_CASE("reader: in a large segment any cursor is found, and so is the end") {
+    const TempDirectory dir;
+    constexpr unsigned kEvents = 20'000;  // some five times what a reader takes at once
+    const std::uint64_t segment = GENERATE(std::uint64_t{64} << 20U, std::uint64_t{1} << 20U);
+    write_seconds(dir.path(), kEvents, segment, {9'000, 9'001, 15'000});
+    Reader reader = open_reader(dir.path());
+    const JournalId id = reader.journal();
+    for (std::uint64_t seq = 1; seq < kEvents; seq += 97) {
+        INFO(seq);
+        REQUIRE(reader.seek({id, seq}).ok());
+        REQUIRE(next(reader) == Item::event);
+        REQUIRE(reader.event().seq == seq + 1);
+    }
+    REQUIRE(reader.seek({id, 8'999}).ok());
+    CHECK(next(reader) == Item::gap);
+    CHECK(reader.gap().from == 9'000);
+    REQUIRE(reader.seek({id, kEvents}).ok());
+    CHECK(next(reader) == Item::end);
+    CHECK(reader.seek({id, kEvents + 1}).code() == EINVAL);
+    REQUIRE(reader.seek_end().ok());
+    CHECK(reader.cursor().seq == kEvents);
+    CHECK(next(reader) == Item::end);
+}
+
+TEST_CASE("reader: damage in a large segment is told, wherever one begins in front of it") {
+    const TempDirectory dir;
+    constexpr unsigned kEvents = 20'000;
+    write_seconds(dir.path(), kEvents, std::uint64_t{64} << 20U);
+    // The middle of the file, where a search would begin.
+    const std::string file = dir.path() + "/" + journal::segment_name(1);
+    const std::uint64_t from = offset_of(dir.path(), kEvents / 2 - 1'000);
+    const std::uint64_t to = offset_of(dir.path(), kEvents / 2 + 1'000);
+    const UniqueFd fd(::open(file.c_str(), O_WRONLY));
+    const std::vector<char> wrong(to - from, 'x');
+    REQUIRE(::pwrite(fd.get(), wrong.data(), wrong.size(), static_cast<off_t>(from)) ==
+            static_cast<ssize_t>(wrong.size()));
+    Reader reader = open_reader(dir.path());
+    const JournalId id = reader.journal();
+    for (std::uint64_t seq = 1; seq < kEvents; seq += 97) {
+        INFO(seq);
+        REQUIRE(reader.seek({id, seq}).ok());
+        const bool in_front = seq + 1 < kEvents / 2 - 1'000;
+        const bool behind = seq + 1 >= kEvents / 2 + 1'000;
+        REQUIRE(next(reader) == (in_front || behind ? Item::event : Item::gap));
+        REQUIRE((in_front || behind ? reader.event().seq : reader.gap().from) == seq + 1);
+    }
+}
+
+TEST_CASE("reader: the first event since a time, and the loss in front of it") {
+    const TempDirectory dir;
+    constexpr unsigned kEvents = 20'000;
+    // One segment, a few, and one for some events each.
+    const std::uint64_t segment =
+        GENERATE(std::uint64_t{64} << 20U, std::uint64_t{1} << 20U, std::uint64_t{64} << 10U);
+    write_seconds(dir.path(), kEvents, segment, {9'000, 9'001, 15'000, kEvents});
+    Reader reader = open_reader(dir.path());
+    for (std::uint64_t seq = 1; seq < kEvents; seq += 97) {
+        INFO(seq);
+        REQUIRE(first_since(reader, (999 + seq) * kNs) == static_cast<long>(seq));
+        REQUIRE(first_since(reader, (999 + seq) * kNs - 1) == static_cast<long>(seq));
+    }
+    CHECK(first_since(reader, 0) == 1);
+    CHECK(first_since(reader, (999 + 9'000) * kNs) == -9'000);
+    CHECK(first_since(reader, (999 + 9'002) * kNs) == -9'000);
+    CHECK(first_since(reader, (999 + 15'001) * kNs) == -15'000);
+    CHECK(first_since(reader, (999 + 15'002) * kNs) == 15'002);
+    // All events are older: what stands behind them is a loss.
+    CHECK(first_since(reader, UINT64_MAX) == -static_cast<long>(kEvents));
+}
+
+TEST_CASE("reader: where the clock was set back, a time is found all the same") {
+    const TempDirectory dir;
+    auto store = open_store(dir.path(), std::uint64_t{64} << 20U);
+    const Record record(VX_OP_FILE_CREATE);
+    for (unsigned i = 0; i < 20'000; ++i) {
+        EventView view = record.view(store->next_seq(), "/w/name");
+        view.real_ns = (i < 12'000 ? 1'000 + i : i - 5'000) * kNs;
+        REQUIRE(store->append(view).ok());
+    }
+    REQUIRE(store->close().ok());
+    Reader reader = open_reader(dir.path());
+    for (std::uint64_t time = 1'000; time < 13'000; time += 131) {
+        const long first = first_since(reader, time * kNs);
+        INFO(time);
+        CHECK(reader.event().real_ns >= time * kNs);
+        REQUIRE(first > 0);
+    }
 }

@@ -47,6 +47,24 @@ TEST_CASE("vexctl tail: prints what is there and ends") {
     CHECK(now.status() == 0);
 }
 
+TEST_CASE("vexctl tail: begins at a time") {
+    WrittenJournal journal;
+    journal.happens(VX_OP_FILE_CREATE, "/w/a");  // on 2023-11-14 at 22:13:20.123 UTC
+    for (const char* time : {"2023-11-14T22:13:20.123Z", "2023-11-14T23:13+01:00", "2023-11-14"}) {
+        Vexctl since(journal.args({"--json", "--since", time}));
+        INFO(time);
+        CHECK(json::parse(since.line())["seq"] == 1);
+        CHECK(since.rest().empty());
+        CHECK(since.status() == 0);
+    }
+    for (const char* time : {"2023-11-14T22:13:20.124Z", "1h"}) {
+        Vexctl since(journal.args({"--json", "--since", time}));
+        INFO(time);
+        CHECK(since.rest().empty());
+        CHECK(since.status() == 0);
+    }
+}
+
 TEST_CASE("vexctl tail: filters and counts") {
     WrittenJournal journal;
     for (int i = 0; i < 5; ++i) {
@@ -189,8 +207,12 @@ TEST_CASE("vexctl tail: says what is wrong, with the right status") {
     CHECK(filter.errors().find("column 4") != std::string::npos);
     CHECK(filter.status() == 2);
     Vexctl since(journal.args({"--since", "yesterday"}));
-    CHECK(since.errors().find("not a cursor") != std::string::npos);
+    CHECK(since.errors().find("takes start, now, a cursor (vx1:...) or a time") !=
+          std::string::npos);
     CHECK(since.status() == 2);
+    Vexctl cut(journal.args({"--since", "vx1:6f1c2c1e"}));
+    CHECK(cut.errors().find("not a cursor") != std::string::npos);
+    CHECK(cut.status() == 2);
     Vexctl count(journal.args({"--count", "many"}));
     CHECK(count.status() == 2);
     Vexctl other(journal.args({"--since", "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"}));
