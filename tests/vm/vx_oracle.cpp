@@ -37,7 +37,7 @@ namespace vexfs::vm {
 namespace {
 
 constexpr std::uint64_t kBatch = 20000;  // operations from one standstill to the next
-constexpr std::uint64_t kRingBytes = 8 << 20;
+constexpr std::uint64_t kRingBytes = 32 << 20;  // holds all that a command does
 constexpr unsigned kMistakesShown = 10;
 constexpr std::uint64_t kRoundsShown = 10;  // a line now and then
 constexpr std::uint64_t kNameOps =

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace vexfs::vm {
@@ -19,9 +21,11 @@ bool same(const Heard& a, const Heard& b) {
     return a.bits == b.bits && a.name == b.name;
 }
 
+using Runs = std::vector<std::pair<const Heard*, std::size_t>>;
+
 // Runs of equal ones: the first of each, and how many.
-std::vector<std::pair<const Heard*, std::size_t>> runs(const Words& words) {
-    std::vector<std::pair<const Heard*, std::size_t>> found;
+Runs runs(const Words& words) {
+    Runs found;
     for (const Heard& word : words) {
         if (!found.empty() && same(*found.back().first, word)) {
             found.back().second++;
@@ -32,9 +36,20 @@ std::vector<std::pair<const Heard*, std::size_t>> runs(const Words& words) {
     return found;
 }
 
+// What was said before and after a place in the account.
+std::string around(const Runs& runs, std::size_t place) {
+    constexpr std::size_t kNeighbours = 4;
+    std::string text;
+    for (std::size_t i = place - std::min(place, kNeighbours);
+         i < std::min(runs.size(), place + kNeighbours + 1); ++i) {
+        text += fmt::format("{}{}", i == place ? " >> " : "; ", describe(*runs[i].first));
+    }
+    return text;
+}
+
 void compare_in_order(const Words& wanted, const Words& heard, Differences& differences) {
-    const auto a = runs(wanted);
-    const auto b = runs(heard);
+    const Runs a = runs(wanted);
+    const Runs b = runs(heard);
     for (std::size_t i = 0; i < a.size() || i < b.size(); ++i) {
         if (i >= b.size()) {
             differences.add("only VexFS: " + describe(*a[i].first));
@@ -43,6 +58,8 @@ void compare_in_order(const Words& wanted, const Words& heard, Differences& diff
         } else if (!same(*a[i].first, *b[i].first)) {
             differences.add(fmt::format("VexFS: {}, at its place inotify: {}",
                                         describe(*a[i].first), describe(*b[i].first)));
+            differences.explain("VexFS" + around(a, i));
+            differences.explain("inotify" + around(b, i));
             return;
         } else if (b[i].second > a[i].second) {
             differences.add(fmt::format("{} of VexFS, {} of inotify: {}", a[i].second,

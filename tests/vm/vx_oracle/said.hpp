@@ -48,11 +48,15 @@ struct Heard {
 class Differences {
   public:
     void add(std::string what) {
-        constexpr std::size_t kKept = 20;
+        explain(std::move(what));
+        count_++;
+    }
+    // A line that belongs to the one before.
+    void explain(std::string what) {
+        constexpr std::size_t kKept = 40;
         if (shown_.size() < kKept) {
             shown_.push_back(std::move(what));
         }
-        count_++;
     }
     [[nodiscard]] std::uint64_t count() const { return count_; }
     [[nodiscard]] const std::vector<std::string>& shown() const { return shown_; }
