@@ -80,7 +80,7 @@ Status Catalogue::add_name(const EventView& event) {
     }
     if (*before) {
         Status status = remove_known(parent_of(e), **before, event.seq);
-        if (status) {
+        if (status && (e.flags & VX_F_EXCHANGE) == 0) {
             status = ask_for_what_is_left(**before);
         }
         if (!status) {
@@ -168,8 +168,9 @@ Status Catalogue::apply_rename(const EventView& event) {
     const ObjectKey object = object_of(e);
     const Result<bool> known = knows(object);
     const Result<bool> stays = known ? inside(event, parent_of(e)) : known;
-    if (!stays) {
-        return stays.status();
+    const Result<Displaced> displaced = stays ? displaced_by(event) : stays.status();
+    if (!displaced) {
+        return displaced.status();
     }
     // Facts must outlive the moment without a name: the new one is added first.
     Status status = *stays ? add_name(event) : Status();
@@ -177,6 +178,10 @@ Status Catalogue::apply_rename(const EventView& event) {
         // One half of an exchange leaves the name to the other; any rename leaves it free.
         status = remove_name(event, old_parent, {vx_event_name2(&e), e.name2_len},
                              (e.flags & VX_F_EXCHANGE) != 0 ? Whose::the_objects : Whose::anybody);
+    }
+    if (status && *stays && displaced->name) {
+        status = set_name(old_parent, {vx_event_name2(&e), e.name2_len}, displaced->name->object,
+                          displaced->facts, event.seq);
     }
     if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
         return status;
@@ -188,6 +193,27 @@ Status Catalogue::apply_rename(const EventView& event) {
         on_unknown_(object);
     }
     return {};
+}
+
+// The other object of an exchange, if it stays below a root: it changes places with the first of
+// the two events, or the second would find it without a name, and unknown.
+Result<Catalogue::Displaced> Catalogue::displaced_by(const EventView& event) {
+    const vx_event& e = event.event();
+    if ((e.flags & VX_F_EXCHANGE) == 0) {
+        return Displaced();
+    }
+    const vx_rename& rename = *vx_event_rename_const(&e);
+    Result<std::optional<CatalogueName>> there = find(parent_of(e), name_of(e));
+    const Result<bool> stays =
+        there ? knows({e.fsid, rename.old_parent_ino, rename.old_parent_gen}) : there.status();
+    if (!stays || !*stays || !*there || (*there)->object == object_of(e)) {
+        return stays ? Result<Displaced>(Displaced()) : stays.status();
+    }
+    const Result<std::optional<ObjectFacts>> facts = facts_of((*there)->object);
+    if (!facts) {
+        return facts.status();
+    }
+    return Displaced{*std::move(there), facts->value_or(ObjectFacts{.mode = (*there)->type})};
 }
 
 // Whether a directory is below a root. One that no event has told of is where its path says; where

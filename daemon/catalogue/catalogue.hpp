@@ -147,6 +147,11 @@ class Catalogue {
     [[nodiscard]] std::int64_t known_file_system(std::uint64_t fsid) const;
     Result<std::int64_t> count(Statement& statement);
 
+    struct Displaced {
+        std::optional<CatalogueName> name;
+        ObjectFacts facts;
+    };
+    Result<Displaced> displaced_by(const EventView& event);
     Status apply_rename(const EventView& event);
     Status take_facts(const EventView& event, bool changed);
     Result<bool> is_to_be_added(const EventView& event);

@@ -93,7 +93,9 @@ Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool care
         return {};
     }
     Result<std::vector<Finding>> findings = status ? look.comparison.findings() : status;
-    status = findings ? tools_.catch_up() : findings.status();
+    status = !findings          ? findings.status()
+             : findings->empty() ? tools_.catch_up()
+                                 : tools_.catch_up_with_calls();
     if (!status || (careful && tools_.follower.pending().any())) {
         return status;  // more was lost meanwhile: it may have moved what seems to have gone
     }

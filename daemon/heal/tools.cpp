@@ -2,9 +2,16 @@
 #include "heal/tools.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <tuple>
 
 namespace vexfs::heal {
+
+Status Tools::catch_up_with_calls() const {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kCallMs));
+    return catch_up();
+}
 
 Result<std::vector<Directory>> Tools::find_places(std::vector<ObjectKey> objects,
                                                   std::vector<ObjectKey>& nowhere) const {

@@ -39,6 +39,7 @@ struct Progress {
 struct Tools {
     static constexpr unsigned kThreads = 4;      // that read directories
     static constexpr unsigned kPassesMax = 100;  // of one look: then the tree changes too fast
+    static constexpr unsigned kCallMs = 100;     // that a call takes to say what it has done
 
     Follower& follower;
     StreamPort& stream;
@@ -54,6 +55,9 @@ struct Tools {
         const Result<std::uint64_t> seq = stream.sync();
         return seq ? follower.catch_up(*seq) : seq.status();
     }
+    // The same, and what was done by a call that was not over by then: what it did can be looked at
+    // a little before its event is written, above all through a mount.
+    Status catch_up_with_calls() const;
     // Where directories are, as far as the catalogue knows; the others are put into `nowhere`.
     Result<std::vector<Directory>> find_places(std::vector<ObjectKey> objects,
                                                std::vector<ObjectKey>& nowhere) const;

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "config/shell.hpp"
-#include "journal/ring_position.hpp"
+#include "pipeline/takeover.hpp"
 #include "sys/notify.hpp"
 #include "wiring/commands.hpp"
 
@@ -51,12 +51,14 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options, const Make
             return status;
         }
     }
-    // A ring that was taken over has gone on without a reader. Others were empty before this run.
+    // The watches of this run are there: nothing is missed in between.
     if (self->channel_ && self->channel_->lingered_ns() != 0) {
         if (Status status = self->channel_->remove_inherited_watches(); !status) {
             return status;
         }
-    } else {
+    }
+    // A ring that was taken over has gone on without a reader. Others were empty before this run.
+    if (!self->begun_) {
         self->pipeline_->not_observed_until_now(self->store_->rebooted() ? GapReason::rebooted
                                                                          : GapReason::stopped);
     }
@@ -157,9 +159,6 @@ Status Daemon::open_channel() {
         return {};
     }
     channel_ = std::move(*channel);
-    if (Status status = keep_directories(); !status) {
-        return status;
-    }
     if (Status status = read_channel(); !status) {
         return status;
     }
@@ -173,51 +172,27 @@ Status Daemon::open_channel() {
     return poll.status();
 }
 
-// A channel that was taken over is read from where the journal ends.
 Status Daemon::read_channel() {
     const bool taken_over = channel_->lingered_ns() != 0;
-    journal::RingPosition position;
     if (taken_over) {
-        Result<journal::RingPosition> read =
-            journal::ring_position(options_.journal, channel_->noted().next_seq);
-        if (!read) {
-            return read.status();
-        }
-        position = std::move(*read);
-        pipeline_->resume_missed(
-            std::max<std::uint64_t>(position.missed, channel_->noted().missed));
         spdlog::info("the kernel has kept the ring of a vexfsd that ended {:.1f} s ago: going on "
                      "from event {}",
                      static_cast<double>(channel_->lingered_ns()) / 1e9, store_->next_seq());
     }
-    Result<std::unique_ptr<Source>> source =
-        Source::create({.ring = channel_->ring().bytes(),
-                        .consumer = channel_->consumer(),
-                        .boundary = Boundary::kernel,
-                        .barrier = [this] { return channel_->barrier().status(); },
-                        .resume = taken_over ? &position : nullptr});
-    if (!source) {
-        return source.status().with_context("unload vexfs.ko and load it again");
+    Result<Stream> stream = begin_stream(
+        *pipeline_, paths_,
+        {.ring = {.ring = channel_->ring().bytes(),
+                  .consumer = channel_->consumer(),
+                  .boundary = Boundary::kernel,
+                  .barrier = [this] { return channel_->barrier().status(); }},
+         .taken_over = taken_over,
+         .journal = options_.journal,
+         .next_seq = store_->next_seq()});
+    if (!stream) {
+        return stream.status();
     }
-    // Who takes over next must not look for this ring's records in the journal before it.
-    Source::Place now;
-    (*source)->where(now);
-    (*source)->release_to(now, store_->next_seq(), pipeline_->counters().probe_missed);
-    pipeline_->add_source(std::move(*source));
-    return {};
-}
-
-Status Daemon::keep_directories() {
-    Result<std::unique_ptr<DirectoryLog>> log = DirectoryLog::open(
-        options_.journal, paths_, channel_->lingered_ns() != 0 ? store_->next_seq() : 0);
-    if (!log) {
-        return log.status();
-    }
-    directories_ = std::move(*log);
-    for (const DirectoryLog::MountPair& pair : directories_->mounts()) {
-        pipeline_->map_mount(pair.mount_fsid, pair.backing_fsid);
-    }
-    pipeline_->keep_directories(directories_.get());
+    directories_ = std::move(stream->directories);
+    begun_ = stream->begun;
     return {};
 }
 
@@ -366,7 +341,9 @@ Status Daemon::follow_behind_mount(const WatchInfo& source, const WatchInfo& mou
     injector_ = std::make_unique<fuse::Injector>(*mount_, *watchers_, dev);
     const bool injects = (channel_->features() & VX_FEATURE_INJECT) != 0;
     pipeline_->subscribe([this, injects](const EventView& view) {
-        if (invalidator_->on_event(view) && injects && !view.duplicate) {
+        // What was found may be told already: it need not have been lost for watchers of the mount.
+        const bool found = view.boundary == Boundary::system;
+        if (invalidator_->on_event(view) && injects && !view.duplicate && !found) {
             injector_->add(view);
         }
     });

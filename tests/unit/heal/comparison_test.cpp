@@ -161,6 +161,7 @@ class Tree {
         return path_below(root_.path, name);
     }
     [[nodiscard]] std::uint64_t seq() const { return seq_; }
+    [[nodiscard]] const Directory& root() const { return root_; }
 
     std::unique_ptr<Catalogue> catalogue;
 
@@ -355,4 +356,39 @@ TEST_CASE("the names of a directory at an earlier event are those that it had th
             }
         }
     }
+}
+
+TEST_CASE("an exchange needs no look, and leaves what is in the directory where it was") {
+    Tree tree(1);
+    REQUIRE(::mkdir(tree.path("d").c_str(), 0755) == 0);
+    std::ofstream(tree.path("d/below")) << "x";
+    std::ofstream(tree.path("f")) << "y";
+    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    unsigned looks = 0;
+    tree.catalogue->set_on_unknown([&](const ObjectKey&) { ++looks; });
+    const bool file_first = GENERATE(true, false);
+    // As the kernel tells it: each object, from where to where.
+    const auto move = [&](const char* from, const char* to) {
+        const auto name = tree.catalogue->find(tree.root().object, from);
+        REQUIRE((name.ok() && name->has_value()));
+        const auto facts = tree.catalogue->facts_of((*name)->object);
+        REQUIRE((facts.ok() && facts->has_value()));
+        Finding finding;
+        finding.op = VX_OP_FILE_RENAME;
+        finding.flags = VX_F_EXCHANGE | ((*name)->type == S_IFDIR ? VX_F_DIRECTORY : 0);
+        finding.object = (*name)->object;
+        finding.parent = finding.old_parent = tree.root().object;
+        finding.name = to;
+        finding.name2 = from;
+        finding.facts = **facts;
+        finding.path = tree.path(to);
+        finding.old_path = tree.path(from);
+        return finding;
+    };
+    const std::vector<Finding> both{move("d", "f"), move("f", "d")};
+    REQUIRE(::renameat2(AT_FDCWD, tree.path("d").c_str(), AT_FDCWD, tree.path("f").c_str(),
+                        RENAME_EXCHANGE) == 0);
+    file_first ? tree.apply({both[1], both[0]}) : tree.apply(both);
+    CHECK(looks == 0);
+    CHECK(tree.in_catalogue() == tree.on_disk());
 }
