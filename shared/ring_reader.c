@@ -421,6 +421,13 @@ void vx_reader_note(struct vx_reader *rd, const __u64 *at, __u64 next_seq, __u64
 	vx_store_release(&rd->consumer->next_seq, next_seq);
 }
 
+void vx_reader_note_first(struct vx_reader *rd, __u64 next_seq)
+{
+	vx_store(&rd->consumer->first_seq, next_seq);
+	/* Last: without it there is no note. */
+	vx_store_release(&rd->consumer->next_seq, next_seq);
+}
+
 void vx_reader_release(struct vx_reader *rd)
 {
 	__u32 i;

@@ -142,6 +142,8 @@ void vx_reader_release_to(struct vx_reader *rd, const __u64 *at);
  * vx_reader_resume() corrects.
  */
 void vx_reader_note(struct vx_reader *rd, const __u64 *at, __u64 next_seq, __u64 missed);
+/* The first note of a channel of which the caller has told nothing yet. */
+void vx_reader_note_first(struct vx_reader *rd, __u64 next_seq);
 
 /*
  * True when more than a quarter of some sub-ring is read and not given back: it is time to.

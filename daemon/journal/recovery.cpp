@@ -196,6 +196,25 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
     return last;
 }
 
+// No event of this boot has come yet, although a daemon may have begun a segment in it, or more:
+// between the last event and the next one is the boot, whatever has been told of that.
+bool is_first_of_boot(int directory, const std::vector<std::uint64_t>& segments,
+                      const BootId& boot_id) {
+    for (auto first_seq = segments.rbegin(); first_seq != segments.rend(); ++first_seq) {
+        Result<SegmentReader> reader = SegmentReader::open(directory, *first_seq);
+        if (!reader || reader->header().boot_id != boot_id) {
+            return reader.ok();
+        }
+        while (const EntryHeader* entry = reader->peek()) {
+            if (is(*entry, EntryKind::event)) {
+                return false;
+            }
+            reader->advance(*entry);
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock) {
@@ -229,6 +248,7 @@ Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, co
     if (!last) {
         return last.status();
     }
+    last->rebooted |= is_first_of_boot(disk.directory(), *segments, boot_id);
     last->segments = segments->size();
     return std::optional(std::move(*last));
 }

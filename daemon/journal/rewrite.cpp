@@ -138,17 +138,16 @@ Status Rewrite::check_file() {
 
 // All before this number is known: what has not come is lost.
 void Rewrite::settle(std::uint64_t next_seq) {
-    const bool jump = next_seq > done_.next_seq;
-    if (bad_bytes_ != 0 || jump) {
-        damage({bad_bytes_ != 0 ? bad_at_ : reader_.position(),
-                std::exchange(bad_bytes_, 0),
-                done_.next_seq,
-                std::max(next_seq, done_.next_seq) - 1,
-                {}});
+    if (bad_bytes_ == 0 && next_seq <= done_.next_seq) {
+        return;
     }
-    if (jump) {
-        add_gap(next_seq - 1);
-    }
+    const std::uint64_t to = std::max(next_seq, done_.next_seq) - 1;
+    damage({bad_bytes_ != 0 ? bad_at_ : reader_.position(),
+            std::exchange(bad_bytes_, 0),
+            done_.next_seq,
+            to,
+            {}});
+    add_gap(to);  // also when no number is missing: a gap without one may have been there
 }
 
 void Rewrite::damage(Damage what) {

@@ -27,6 +27,7 @@ void see(RingPosition& at, const EntryHeader& entry) {
         if (event.boundary == Boundary::system) {
             return;  // it came from no ring
         }
+        at.next_seq = std::max(at.next_seq, entry.seq + 1);
         const vx_record& record = *event.record;
         const unsigned cls = record.type == VX_REC_USER ? VX_CLASS_M : vx_op_class(record.op);
         see_count(at, entry.producer, cls, record.count + 1);
@@ -36,6 +37,9 @@ void see(RingPosition& at, const EntryHeader& entry) {
         return;
     }
     const Gap gap = decode_gap(entry);
+    if (gap.reason == GapReason::ring_full) {
+        at.next_seq = std::max(at.next_seq, gap.to + 1);
+    }
     at.next_ticket = std::max(at.next_ticket, gap.next_ticket);
     if (gap.reason == GapReason::probe_missed) {
         at.missed = std::max(at.missed, gap.next_count);

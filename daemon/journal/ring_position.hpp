@@ -17,6 +17,7 @@ struct RingPosition {
     std::vector<std::uint64_t> next_count;
     std::uint64_t next_ticket = 0;  // tickets below it were read or found lost; 0: nothing is known
     std::uint64_t missed = 0;       // calls that probes had missed, as far as the journal tells it
+    std::uint64_t next_seq = 0;     // behind the last number that came from the ring; 0: none did
 };
 
 // What the entries with numbers from `from` on say. Errors: those of reading the journal.

@@ -11,7 +11,6 @@ namespace vexfs::journal {
 
 namespace {
 
-constexpr std::size_t kWritesMax = 2;
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20U;  // begun without waiting for a flush
 
 }  // namespace
@@ -126,7 +125,7 @@ void SegmentStore::raise_limit(std::uint64_t last_seq) {
 void SegmentStore::accept(std::uint64_t last_seq, std::size_t bytes) {
     buffer_.add(bytes);
     end_ = {.pos = buffer_.end(), .seq = last_seq, .entries = end_.entries + 1};
-    if (end_.pos - started_.pos >= kWriteBytes && writes_.size() < kWritesMax && health_) {
+    if (end_.pos - started_.pos >= kWriteBytes && !writing_ && health_) {
         start().ignore();  // health_ keeps it, and flush() says it
     }
 }
@@ -179,7 +178,7 @@ Status SegmentStore::flush() {
 // Starts what can be started now.
 Status SegmentStore::start() {
     const auto possible = [this] { return !next_ && !failing_ && health_.ok(); };
-    while (possible() && writes_.size() < kWritesMax && started_.pos < end_.pos) {
+    while (possible() && !writing_ && started_.pos < end_.pos) {
         const Point to = next_piece();
         if (to.pos == started_.pos) {
             want_sync_ = true;
@@ -229,15 +228,16 @@ bool SegmentStore::settled() const {
     return in_flight_ == 0 && durable_.pos == started_.pos;
 }
 
+// One at a time: a daemon that dies leaves no hole, only an end. Meanwhile syncs go on, and more is
+// appended.
 Status SegmentStore::start_write(const Point& to) {
     const WriteSync sync =
         config_.durability == Durability::commit ? WriteSync::data : WriteSync::none;
-    const std::uint64_t number = writes_popped_ + writes_.size();
     Status status = disk_.start_write(segment_.fd.get(), buffer_.bytes(started_.pos, to.pos),
                                       offset_of(started_.pos), sync,
-                                      [this, number](int result) { on_written(number, result); });
+                                      [this](int result) { on_written(result); });
     if (status) {
-        writes_.push_back({.to = to});
+        writing_ = true;
         started_ = to;
         ++in_flight_;
     }
@@ -261,20 +261,15 @@ void SegmentStore::start_sync() {
     }
 }
 
-void SegmentStore::on_written(std::uint64_t number, int result) {
+void SegmentStore::on_written(int result) {
+    writing_ = false;
     if (has_failed(result, stats_.write_errors, "write journal")) {
         return;
     }
-    writes_[number - writes_popped_].done = true;
-    while (!writes_.empty() && writes_.front().done) {
-        const Point& to = writes_.front().to;
-        segment_.hash.add(buffer_.bytes(written_.pos, to.pos));
-        stats_.bytes += to.pos - written_.pos;
-        ++stats_.writes;
-        written_ = to;
-        writes_.pop_front();
-        ++writes_popped_;
-    }
+    segment_.hash.add(buffer_.bytes(written_.pos, started_.pos));
+    stats_.bytes += started_.pos - written_.pos;
+    ++stats_.writes;
+    written_ = started_;
     written_seq_ = std::max(written_seq_, written_.seq);
     if (config_.durability == Durability::commit) {
         ++stats_.syncs;
@@ -377,7 +372,7 @@ void SegmentStore::fail(const Status& status) {
         health_ = status;
         disk_.create(kSuspect).status().ignore();  // it is worth a try
         spdlog::error("journal: events behind number {} are not durable: {}; writing them again",
-                      safe().seq, status.message());
+                      safe_point().seq, status.message());
     }
     if (in_flight_ == 0) {
         give_up_segment();
@@ -390,8 +385,6 @@ void SegmentStore::give_up_segment() {
     segment_.ended = true;
     suspect_until_ = std::max<std::uint64_t>(written_seq_, 1);
     started_ = written_ = kept();
-    writes_popped_ += writes_.size();
-    writes_.clear();
     // Once at once; then when flush() is called.
     if (!std::exchange(given_up_, true) && next_segment()) {
         health_ = {};

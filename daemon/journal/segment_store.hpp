@@ -65,7 +65,8 @@ class SegmentStore final : public Store {
     void on_progress(std::function<void()> fn) override { on_progress_ = std::move(fn); }
     [[nodiscard]] std::uint64_t written_seq() const override { return written_seq_; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return durable_.seq; }
-    [[nodiscard]] std::uint64_t safe_seq() const override { return safe().seq; }
+    [[nodiscard]] std::uint64_t appended() const override { return end_.entries; }
+    [[nodiscard]] std::uint64_t safe() const override { return safe_point().entries; }
     [[nodiscard]] const StoreStats& stats() const override { return stats_; }
 
     // An interval is over. To be called with any durability: what found no room in the event loop
@@ -89,10 +90,6 @@ class SegmentStore final : public Store {
         std::uint64_t pos = 0;
         std::uint64_t seq = 0;
         std::uint64_t entries = 0;
-    };
-    struct Write {
-        Point to;
-        bool done = false;
     };
     // A limit entry that is not durable yet.
     struct Limit {
@@ -126,7 +123,7 @@ class SegmentStore final : public Store {
     [[nodiscard]] bool settled() const;
     Status start_write(const Point& to);
     void start_sync();
-    void on_written(std::uint64_t number, int result);
+    void on_written(int result);
     void on_synced(Point to, int result);
     void made_durable(const Point& to);
     void progress();
@@ -145,13 +142,13 @@ class SegmentStore final : public Store {
     Status end_segment();
     void answer(const Status& status, std::uint64_t up_to);
 
-    [[nodiscard]] const Point& safe() const {
+    [[nodiscard]] const Point& safe_point() const {
         return config_.durability == Durability::none ? written_ : durable_;
     }
     // What would be written again if the segment were given up. One without a number that is safe
     // would be replaced as a whole.
     [[nodiscard]] const Point& kept() const {
-        return safe().seq < segment_.first_seq ? segment_.start : safe();
+        return safe_point().seq < segment_.first_seq ? segment_.start : safe_point();
     }
     [[nodiscard]] std::uint64_t offset_of(std::uint64_t pos) const {
         return segment_.start_offset + (pos - segment_.start.pos);
@@ -179,9 +176,8 @@ class SegmentStore final : public Store {
     std::uint64_t limit_ = 0;        // that was appended last
     std::uint64_t durable_limit_ = 0;
     std::deque<Limit> limits_;
-    std::deque<Write> writes_;
-    std::uint64_t writes_popped_ = 0;  // number of writes_.front()
-    unsigned in_flight_ = 0;           // writes and syncs
+    unsigned in_flight_ = 0;  // writes and syncs
+    bool writing_ = false;    // up to started_
     bool syncing_ = false;
     bool want_sync_ = false;
     bool failing_ = false;    // something failed, and not everything under way has ended

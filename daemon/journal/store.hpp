@@ -67,9 +67,11 @@ class Store {
     [[nodiscard]] virtual std::uint64_t written_seq() const = 0;
     // Everything up to this number survives a power cut.
     [[nodiscard]] virtual std::uint64_t durable_seq() const = 0;
-    // Everything up to this number is as safe as this store makes it; where it came from need not
-    // keep it.
-    [[nodiscard]] virtual std::uint64_t safe_seq() const = 0;
+    // How many events and gaps were appended since the store was opened, and how many of them, from
+    // the first, are as safe as this store makes them: where they came from need not keep them.
+    // Counted, because a gap need not have a number.
+    [[nodiscard]] virtual std::uint64_t appended() const = 0;
+    [[nodiscard]] virtual std::uint64_t safe() const = 0;
 
     [[nodiscard]] virtual const StoreStats& stats() const = 0;
 };

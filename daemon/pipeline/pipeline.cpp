@@ -80,7 +80,7 @@ bool Pipeline::finish_turn() {
     return !idle;
 }
 
-// What has been read by now is given back when the store has made the last number of it safe. An
+// What has been read by now is given back when the store has made all that came of it safe. An
 // item that waits in held_ has been read too, but has no number yet.
 void Pipeline::note_places() {
     if (waiting()) {
@@ -95,6 +95,7 @@ void Pipeline::note_places() {
     }
     Unreleased& now = unreleased_.back();
     now.seq = store_.next_seq() - 1;
+    now.items = store_.appended();
     now.missed = counters_.probe_missed;
     now.places.resize(sources_.size());
     for (std::size_t i = 0; i < sources_.size(); i++) {
@@ -104,7 +105,7 @@ void Pipeline::note_places() {
 
 void Pipeline::release() {
     Unreleased* last = nullptr;
-    while (!unreleased_.empty() && unreleased_.front().seq <= store_.safe_seq()) {
+    while (!unreleased_.empty() && unreleased_.front().items <= store_.safe()) {
         spare_.push_back(std::move(unreleased_.front()));
         unreleased_.pop_front();
         last = &spare_.back();

@@ -82,7 +82,8 @@ class Pipeline {
     // What happened since the journal's last event was not observed, because no ring was kept that
     // held it: a gap says so, in front of the first event of this run. Nothing in a journal without
     // events. To be called once, when all is watched that is to be, before the first turn().
-    // `reason`: stopped, or rebooted.
+    // `reason`: stopped, or rebooted. Of a ring that was taken over: if the daemon before this one
+    // has not told it (takeover.hpp).
     void not_observed_until_now(GapReason reason);
 
     // Reads what is there. True: there is more to do now; false: all sources sleep, or the store is
@@ -140,7 +141,8 @@ class Pipeline {
 
     // What was read up to some number, and not given back yet.
     struct Unreleased {
-        std::uint64_t seq = 0;  // the last
+        std::uint64_t seq = 0;    // the last
+        std::uint64_t items = 0;  // appended by then
         std::uint64_t missed = 0;
         std::vector<Source::Place> places;  // of each source
     };

@@ -52,6 +52,8 @@ class Source {
     // Gives back the room of what lies before a place, and notes for who may come later that the
     // event behind it has this number, and how many missed calls have been told.
     void release_to(const Place& at, std::uint64_t next_seq, std::uint64_t missed);
+    // The first note of a ring whose beginning has not been told.
+    void note_first(std::uint64_t next_seq) { vx_reader_note_first(&reader_, next_seq); }
     // Much of the ring is read and not given back.
     [[nodiscard]] bool crowded() const { return vx_reader_crowded(&reader_) != 0; }
 

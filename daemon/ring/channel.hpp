@@ -67,10 +67,6 @@ class Channel {
 
     // It is that of a process that died: for how long it had no owner. 0: it is new.
     [[nodiscard]] std::uint64_t lingered_ns() const { return create_.lingered_ns; }
-    // What the reader before this one noted.
-    [[nodiscard]] const vx_consumer& noted() const {
-        return *static_cast<const vx_consumer*>(consumer_.data());
-    }
 
     [[nodiscard]] const Mapping& ring() const { return ring_; }
     [[nodiscard]] void* consumer() const { return consumer_.data(); }

@@ -66,7 +66,6 @@ class Daemon {
     Status start_compressor();
     Status open_channel();
     Status read_channel();
-    Status keep_directories();
     Status open_mount();
     Status open_watches();
     Status open_retention();
@@ -100,6 +99,7 @@ class Daemon {
     std::unique_ptr<Loop> loop_;
     DirectoryMap paths_;
     std::unique_ptr<DirectoryLog> directories_;
+    bool begun_ = false;  // the journal tells what was not observed before this run
     std::unique_ptr<Channel> channel_;
     std::string no_channel_reason_;
     std::unique_ptr<PushRing> push_;

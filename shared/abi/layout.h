@@ -94,7 +94,8 @@ struct vx_consumer {
 	__u64 next_ticket;  /* noted: the first one that was not read before the tails */
 	__u64 next_seq;     /* noted: the number of the first event behind the tails */
 	__u64 missed;       /* noted: vx_stats.probe_missed as far as it has been told */
-	__u64 pad[4];
+	__u64 first_seq;    /* noted: next_seq, as long as nothing of it has been told */
+	__u64 pad[3];
 };
 
 /* 64 bytes for each producer. */

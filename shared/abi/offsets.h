@@ -147,7 +147,8 @@ VX_AT(vx_consumer, reserved, 4);
 VX_AT(vx_consumer, next_ticket, 8);
 VX_AT(vx_consumer, next_seq, 16);
 VX_AT(vx_consumer, missed, 24);
-VX_AT(vx_consumer, pad, 32);
+VX_AT(vx_consumer, first_seq, 32);
+VX_AT(vx_consumer, pad, 40);
 
 VX_SIZE(vx_consumer_slot, 64);
 VX_AT(vx_consumer_slot, tail, 0);

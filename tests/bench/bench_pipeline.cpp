@@ -52,7 +52,8 @@ class NullStore final : public journal::Store {
     void sync(Done done) override { done({}); }
     void hurry() override {}
     void on_progress(std::function<void()>) override {}
-    [[nodiscard]] std::uint64_t safe_seq() const override { return next_ - 1; }
+    [[nodiscard]] std::uint64_t appended() const override { return next_; }
+    [[nodiscard]] std::uint64_t safe() const override { return next_; }
     [[nodiscard]] std::uint64_t written_seq() const override { return next_ - 1; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return next_ - 1; }
     [[nodiscard]] const journal::StoreStats& stats() const override { return stats_; }

@@ -288,8 +288,10 @@ void comes_back(std::uint64_t seed, bool exactly_once) {
     Strict& kept = stored_strict;
     kept.came_back = true;
     const auto tell = [&](const EventView* event) {
+        if (event != nullptr && exactly_once) {
+            kept.apply(*event);  // who hears some again must not take each for a step
+        }
         if (event != nullptr) {
-            kept.apply(*event);
             replica.apply(*event);
         }
     };

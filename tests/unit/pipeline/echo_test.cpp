@@ -38,7 +38,8 @@ class KeepingStore final : public journal::Store {
     void on_progress(std::function<void()>) override {}
     [[nodiscard]] std::uint64_t written_seq() const override { return next_ - 1; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return next_ - 1; }
-    [[nodiscard]] std::uint64_t safe_seq() const override { return next_ - 1; }
+    [[nodiscard]] std::uint64_t appended() const override { return next_; }
+    [[nodiscard]] std::uint64_t safe() const override { return next_; }
     [[nodiscard]] const journal::StoreStats& stats() const override { return stats_; }
 
     std::vector<Event> kept;

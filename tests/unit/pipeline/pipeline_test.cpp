@@ -43,16 +43,21 @@ class MemoryStore final : public journal::Store {
     }
     void sync(Done done) override {
         durable_ = written_;
+        durable_items_ = written.size();
         done({});
     }
     void hurry() override { ++hurries; }
     void on_progress(std::function<void()> fn) override { progress_ = std::move(fn); }
-    [[nodiscard]] std::uint64_t safe_seq() const override {
-        return unsafe ? durable_ : written_;
+    [[nodiscard]] std::uint64_t appended() const override {
+        return written.size() + batch_.size();
+    }
+    [[nodiscard]] std::uint64_t safe() const override {
+        return unsafe ? durable_items_ : written.size();
     }
     // What was written is durable.
     void settle() {
         durable_ = written_;
+        durable_items_ = written.size();
         progress_();
     }
     [[nodiscard]] std::uint64_t written_seq() const override { return written_; }
@@ -84,6 +89,7 @@ class MemoryStore final : public journal::Store {
     std::uint64_t next_ = 1;
     std::uint64_t written_ = 0;
     std::uint64_t durable_ = 0;
+    std::size_t durable_items_ = 0;
     journal::StoreStats stats_;
 };
 

@@ -33,7 +33,8 @@ class MemoryStore final : public journal::Store {
     void sync(Done done) override { done({}); }
     void hurry() override {}
     void on_progress(std::function<void()>) override {}
-    [[nodiscard]] std::uint64_t safe_seq() const override { return next_seq_ - 1; }
+    [[nodiscard]] std::uint64_t appended() const override { return next_seq_; }
+    [[nodiscard]] std::uint64_t safe() const override { return next_seq_; }
     [[nodiscard]] std::uint64_t written_seq() const override { return next_seq_ - 1; }
     [[nodiscard]] std::uint64_t durable_seq() const override { return next_seq_ - 1; }
     [[nodiscard]] const journal::StoreStats& stats() const override { return stats_; }
