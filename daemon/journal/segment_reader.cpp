@@ -103,8 +103,8 @@ void SegmentReader::skip_to_time(std::uint64_t real_ns) {
 }
 
 // Moves on to an entry that counts, for which `before` holds, and behind which, not much further
-// on, it does not. Where the order is broken (a clock that was set back), to one of these places. Stays
-// when it does not hold at the position.
+// on, it does not. Where the order is broken (a clock that was set back), to one of these places.
+// Stays when it does not hold at the position.
 template <typename Counts, typename Before>
 void SegmentReader::bisect(Counts counts, Before before) {
     if (file_.compressed()) {
