@@ -3,6 +3,7 @@
 // or, when it is that of a daemon that died, from where the journal ends.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -15,9 +16,9 @@
 namespace vexfs {
 
 struct TakeoverConfig {
-    SourceConfig ring;        // without `resume`
-    bool taken_over = false;  // another daemon has read it before
-    std::string journal;      // the directory, of both
+    SourceConfig ring;           // without `resume`
+    bool taken_over = false;     // another daemon has read it before
+    std::string journal;         // the directory, of both
     std::uint64_t next_seq = 0;  // of the journal now
 };
 
