@@ -186,11 +186,39 @@ Status Catalogue::apply_rename(const EventView& event) {
     if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
         return status;
     }
+    if (*stays) {
+        status = forget_other_names(event);
+    }
+    if (!status) {
+        return status;
+    }
     if (!*stays) {
         return *known ? forget_below(object, event.seq) : Status();
     }
     if (!*known && on_unknown_) {
         on_unknown_(object);
+    }
+    return {};
+}
+
+// A directory has one name: what else the catalogue has is from before a loss.
+Status Catalogue::forget_other_names(const EventView& event) {
+    const vx_event& e = event.event();
+    const Result<std::vector<Place>> places = places_of(object_of(e));
+    if (!places) {
+        return places.status();
+    }
+    for (const Place& place : *places) {
+        if (place.parent == parent_of(e) && place.name == name_of(e)) {
+            continue;
+        }
+        const Result<std::optional<CatalogueName>> stale = find(place.parent, place.name);
+        const Status status = stale && *stale
+                                  ? remove_known(place.parent, **stale, event.seq)
+                                  : stale.status();
+        if (!status) {
+            return status;
+        }
     }
     return {};
 }

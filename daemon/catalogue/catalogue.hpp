@@ -152,6 +152,7 @@ class Catalogue {
         ObjectFacts facts;
     };
     Result<Displaced> displaced_by(const EventView& event);
+    Status forget_other_names(const EventView& event);
     Status apply_rename(const EventView& event);
     Status take_facts(const EventView& event, bool changed);
     Result<bool> is_to_be_added(const EventView& event);

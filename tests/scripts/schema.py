@@ -163,7 +163,7 @@ def main():
         damage(daemon.journal)
         daemon.start()
         work(daemon.mount + "/renamed")
-        daemon.ctl("sync")
+        daemon.ctl("sync", "--healed")  # what is found comes behind it
         lines = daemon.lines("tail", "--json")
         events = daemon.lines("tail", "--format", "cloudevents")
         problems = judge(loose, lines + snapshot)
