@@ -186,19 +186,14 @@ Status Catalogue::apply_rename(const EventView& event) {
     if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
         return status;
     }
-    if (*stays) {
-        status = forget_other_names(event);
-    }
-    if (!status) {
-        return status;
-    }
     if (!*stays) {
         return *known ? forget_below(object, event.seq) : Status();
     }
-    if (!*known && on_unknown_) {
+    status = forget_other_names(event);
+    if (status && !*known && on_unknown_) {
         on_unknown_(object);
     }
-    return {};
+    return status;
 }
 
 // A directory has one name: what else the catalogue has is from before a loss.

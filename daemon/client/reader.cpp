@@ -109,26 +109,22 @@ Status Reader::Impl::pass(std::uint64_t seq) {
     segment_->skip_to(seq);
     std::uint64_t reached = segment_->header().first_seq;
     for (;;) {
-        const EntryHeader* entry = peek();
-        if (entry == nullptr) {
-            const Result<bool> more = step();
-            if (!more) {
-                return more.status();
-            }
-            if (*more) {
-                continue;
-            }
+        const Result<const EntryHeader*> entry = next_entry();
+        if (!entry) {
+            return entry.status();
+        }
+        if (*entry == nullptr) {
             return reached > seq ? Status()
                                  : Status::error(EINVAL,
                                                  "the cursor is ahead of the journal, "
                                                  "whose last event is number " +
                                                      std::to_string(reached - 1));
         }
-        if (journal::last_seq(*entry) > seq || entry->seq > seq) {
+        if (journal::last_seq(**entry) > seq || (*entry)->seq > seq) {
             return {};
         }
-        reached = std::max(reached, journal::last_seq(*entry) + 1);
-        segment_->advance(*entry);
+        reached = std::max(reached, journal::last_seq(**entry) + 1);
+        segment_->advance(**entry);
     }
 }
 
@@ -144,18 +140,16 @@ Status Reader::Impl::seek_end() {
     expected_ = newest;
     segment_->skip_to(UINT64_MAX);
     for (;;) {
-        while (const EntryHeader* entry = peek()) {
-            expected_ = journal::last_seq(*entry) + 1;
-            segment_->advance(*entry);
+        const Result<const EntryHeader*> entry = next_entry();
+        if (!entry) {
+            return entry.status();
         }
-        const Result<bool> more = step();
-        if (!more) {
-            return more.status();
-        }
-        if (!*more) {
+        if (*entry == nullptr) {
             placed(false);
             return {};
         }
+        expected_ = journal::last_seq(**entry) + 1;
+        segment_->advance(**entry);
     }
 }
 
@@ -189,26 +183,17 @@ Status Reader::Impl::seek_time(std::uint64_t real_ns) {
     expected_ = before + 1;
     segment_->skip_to_time(real_ns);
     for (;;) {
-        const EntryHeader* entry = peek();
-        if (entry == nullptr) {
-            const Result<bool> more = step();
-            if (!more) {
-                return more.status();
-            }
-            if (!*more) {
-                break;
-            }
-        } else if (journal::is(*entry, journal::EntryKind::event)) {
-            if (entry->real_ns >= real_ns) {
-                break;
-            }
-            before = entry->seq;
-            segment_->advance(*entry);
-        } else {
-            segment_->advance(*entry);
+        const Result<const EntryHeader*> entry = next_entry();
+        if (!entry) {
+            return entry.status();
         }
+        const bool event = *entry != nullptr && journal::is(**entry, journal::EntryKind::event);
+        if (*entry == nullptr || (event && (*entry)->real_ns >= real_ns)) {
+            return seek({id, before}, Expired::gap);
+        }
+        before = event ? (*entry)->seq : before;
+        segment_->advance(**entry);
     }
-    return seek({id, before}, Expired::gap);
 }
 
 // The first number of the segment behind this one; 0: there is none.
@@ -257,6 +242,20 @@ Result<bool> Reader::Impl::step() {
         return next == all.end() ? all.back() : *next;
     });
     return status.ok() ? Result<bool>(true) : Result<bool>(status);
+}
+
+// The entry at the position, or at the next one that has one; nullptr: nothing more is written. For
+// seeking: next_written(), through which every event goes, does without the Result.
+Result<const EntryHeader*> Reader::Impl::next_entry() {
+    for (;;) {
+        if (const EntryHeader* entry = peek()) {
+            return entry;
+        }
+        const Result<bool> more = step();
+        if (!more || !*more) {
+            return more ? Result<const EntryHeader*>(nullptr) : more.status();
+        }
+    }
 }
 
 Reader::Item Reader::Impl::lost_before(std::uint64_t seq) {

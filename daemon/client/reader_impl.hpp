@@ -49,6 +49,7 @@ class Reader::Impl {
     Result<std::uint64_t> following_segment() const;
     const journal::EntryHeader* peek();
     Result<bool> step();
+    Result<const journal::EntryHeader*> next_entry();
     Item take(const journal::EntryHeader& entry);
     Item lost_before(std::uint64_t seq);
     Result<Item> next_written();

@@ -106,8 +106,6 @@ class Judge {
             } else {
                 see(reader->gap());
             }
-            events += event;
-            gaps += !event;
         }
         begun_ ? settle(kernels_.size() - 1) : assign(kernels_.size() - 1);
         while (wrong_.empty() && at_ + 1 < kernels_.size()) {
@@ -122,9 +120,6 @@ class Judge {
         }
         return wrong_;
     }
-
-    std::uint64_t events = 0;
-    std::uint64_t gaps = 0;
 
   private:
     // Of a ring.
@@ -303,8 +298,6 @@ class Simulation {
     }
 
     SimulatedDisk& disk() { return disk_; }
-    std::uint64_t events = 0;
-    std::uint64_t gaps = 0;
 
     // Starts a daemon, works, and kills it or the machine. What is wrong then; empty: nothing.
     std::string live_and_die(bool last) {
@@ -430,11 +423,7 @@ class Simulation {
     }
 
     std::string judge(bool complete) {
-        Judge judge(kernels_);
-        const std::string wrong = judge.judge(directory_, complete);
-        events = judge.events;
-        gaps = judge.gaps;
-        return wrong;
+        return Judge(kernels_).judge(directory_, complete);
     }
 
     std::string directory_;
