@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The journal on a disk that fails, lies in wait and loses power, over and over, with what it has
 // promised held against it. VEXFS_SEED and VEXFS_CRASHES (default 2000; full: 100,000) choose.
-#include <spdlog/spdlog.h>
-
 #include <map>
 #include <random>
 #include <string>
@@ -11,18 +9,15 @@
 #include "journal/segment_store.hpp"
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
-#include "support/number_from.hpp"
+#include "support/lives.hpp"
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
-#include "support/temp_directory.hpp"
 #include "translate/translate.hpp"
 #include "vexfs/reader.hpp"
 
 using namespace vexfs;  // NOLINT: a test
 using journal::SegmentStore;
-using test::number_from;
 using test::SimulatedDisk;
-using test::TempDirectory;
 
 namespace {
 
@@ -34,7 +29,7 @@ class Simulation {
     SimulatedDisk& disk() { return disk_; }
 
     // Opens the journal, works, and is killed or loses its machine.
-    void live_and_die() {
+    std::string live_and_die(bool /*last*/) {
         set_faults();
         auto opened = open();
         if (opened) {
@@ -55,6 +50,7 @@ class Simulation {
             boot_[0]++;
         }
         store_.reset();
+        return broken_promise;
     }
 
     // Everything that was promised, from the journal itself. Empty: it is all there.
@@ -276,43 +272,12 @@ class Simulation {
     std::map<std::uint64_t, std::uint64_t> seen_;
 };
 
-// The number of lives until a promise is broken; `lives`: none was.
-std::uint64_t simulate(std::uint64_t seed, std::uint64_t lives, bool lies, std::string& why) {
-    const TempDirectory dir;
-    Simulation simulation(dir.path(), seed);
-    simulation.disk().lies = lies;
-    for (std::uint64_t i = 0; i < lives; ++i) {
-        simulation.live_and_die();
-        if (!simulation.broken_promise.empty()) {
-            why = simulation.broken_promise;
-            return i;
-        }
-    }
-    return lives;
-}
-
 }  // namespace
 
 TEST_CASE("journal: no power cut, kill or failing disk breaks a promise") {
-    spdlog::set_level(spdlog::level::off);
-    constexpr std::uint64_t kLives = 40;  // of one journal
-    const std::uint64_t crashes = number_from("VEXFS_CRASHES", 2'000, 100'000);
-    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1, 1);
-    for (std::uint64_t n = 0; n < crashes / kLives; ++n) {
-        std::string why;
-        const std::uint64_t lives = simulate(first_seed + n, kLives, false, why);
-        INFO("VEXFS_SEED=" << first_seed + n << " VEXFS_CRASHES=" << kLives << ", life " << lives
-                           << ": " << why);
-        REQUIRE(lives == kLives);
-    }
+    test::require_that_no_crash_breaks_it<Simulation>(40);
 }
 
 TEST_CASE("journal: a disk that acknowledges without writing is noticed") {
-    spdlog::set_level(spdlog::level::off);
-    unsigned noticed = 0;
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        std::string why;
-        noticed += simulate(seed, 40, true, why) < 40;
-    }
-    CHECK(noticed == 10);
+    test::check_that_lies_are_noticed<Simulation>();
 }

@@ -2,8 +2,6 @@
 // The whole way from a kernel's rings to the journal, with daemons that are killed and machines
 // that lose power at any operation on a disk that fails: what has happened, held against what the
 // journal says. VEXFS_SEED and VEXFS_CRASHES (default 2000; full: 100,000) choose.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -16,15 +14,13 @@
 #include "paths/directory_log.hpp"
 #include "pipeline/takeover.hpp"
 #include "support/catch.hpp"
-#include "support/number_from.hpp"
+#include "support/lives.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/simulated_kernel.hpp"
-#include "support/temp_directory.hpp"
 #include "vexfs/reader.hpp"
 
 using namespace vexfs;  // NOLINT: a test
 using journal::SegmentStore;
-using test::number_from;
 using test::Attempt;
 using test::kLists;
 using test::list_of;
@@ -32,7 +28,6 @@ using test::name_of;
 using test::PerList;
 using test::SimulatedDisk;
 using test::SimulatedKernel;
-using test::TempDirectory;
 
 namespace {
 
@@ -435,42 +430,12 @@ class Simulation {
     bool taken_over_ = false;
 };
 
-// The number of lives until something is wrong; `lives`: nothing was.
-std::uint64_t simulate(std::uint64_t seed, std::uint64_t lives, bool lies, std::string& why) {
-    const TempDirectory dir;
-    Simulation simulation(dir.path(), seed);
-    simulation.disk().lies = lies;
-    for (std::uint64_t i = 0; i < lives; ++i) {
-        why = simulation.live_and_die(i + 1 == lives);
-        if (!why.empty()) {
-            return i;
-        }
-    }
-    return lives;
-}
-
 }  // namespace
 
 TEST_CASE("takeover: what happened is in the journal once, in order, or lost and said so") {
-    spdlog::set_level(spdlog::level::off);
-    constexpr std::uint64_t kLives = 20;  // of one journal
-    const std::uint64_t crashes = number_from("VEXFS_CRASHES", 2'000, 100'000);
-    const std::uint64_t first_seed = number_from("VEXFS_SEED", 1, 1);
-    for (std::uint64_t n = 0; n < crashes / kLives; ++n) {
-        std::string why;
-        const std::uint64_t lives = simulate(first_seed + n, kLives, false, why);
-        INFO("VEXFS_SEED=" << first_seed + n << " VEXFS_CRASHES=" << kLives << ", life " << lives
-                           << ": " << why);
-        REQUIRE(lives == kLives);
-    }
+    test::require_that_no_crash_breaks_it<Simulation>(20);
 }
 
 TEST_CASE("takeover: a disk that acknowledges without writing is noticed") {
-    spdlog::set_level(spdlog::level::off);
-    unsigned noticed = 0;
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        std::string why;
-        noticed += simulate(seed, 40, true, why) < 40;
-    }
-    CHECK(noticed == 10);
+    test::check_that_lies_are_noticed<Simulation>();
 }
