@@ -15,10 +15,12 @@ IMAGE=$WORK/disk
 SAID=$WORK/said  # by the machine
 KNOWN=$BUILD/powercut  # what each life has promised; the guest reads it
 
-# machine ARGUMENT...: in the background; its process is $!.
+# machine ARGUMENT...: in the background; its process is $!. What the last one has said is gone, and
+# there is a file to read, before it starts.
 machine() {
+    : >"$SAID"
     "$ROOT/scripts/vm" --no-build --disk 1024 --image "$IMAGE" --timeout 300 -- \
-        python3 -B "$ROOT/tests/vm/powercut.py" "$@" >"$SAID" 2>&1 &
+        python3 -B "$ROOT/tests/vm/powercut.py" "$@" >>"$SAID" 2>&1 &
 }
 
 # Ends when the machine has said it, or has ended.
