@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/file.hpp"
 
@@ -21,6 +23,24 @@ Result<UniqueFd> opened(UniqueFd fd, const std::string& name) {
 }
 
 }  // namespace
+
+Status write_again(Disk& disk, int fd, std::uint64_t bytes) {
+    std::vector<std::byte> chunk(std::size_t{1} << 20U);
+    for (std::uint64_t at = 0; at < bytes; at += chunk.size()) {
+        chunk.resize(std::min<std::uint64_t>(chunk.size(), bytes - at));
+        const Result<std::size_t> n = read_at(fd, chunk, at, "read journal");
+        if (!n) {
+            return n.status();
+        }
+        if (*n < chunk.size()) {
+            return Status::error(EIO, "read journal: the file is shorter");
+        }
+        if (Status status = disk.write(fd, chunk, at); !status) {
+            return status;
+        }
+    }
+    return {};
+}
 
 Result<UniqueFd> DirectoryDisk::create(const std::string& name) {
     return opened(UniqueFd(::openat(directory_, name.c_str(),

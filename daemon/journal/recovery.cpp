@@ -103,6 +103,13 @@ Status replace(Disk& disk, const LastSegment& last, const SegmentHeader& header,
     return disk.remove(compressed_segment_name(header.first_seq));
 }
 
+// What follows syncs it.
+Status write_over(Disk& disk, const LastSegment& last) {
+    const Result<UniqueFd> fd = disk.open(segment_name(last.header.first_seq));
+    return fd ? write_again(disk, fd->get(), last.end + (last.sealed ? kSealBytes : 0))
+              : fd.status();
+}
+
 bool is_suspect(const Disk& disk) {
     return is_there(disk.directory(), kSuspect);
 }
@@ -166,13 +173,17 @@ Result<LastSegment> recover_last(Disk& disk, std::uint64_t first_seq, const Boot
     Result<LastSegment> last = read_last(disk.directory(), first_seq);
     const bool rebooted = last && last->header.boot_id != boot_id;
     const bool suspect = is_suspect(disk);
-    if (last && (last->damaged || last->compressed || suspect)) {
+    if (last && (last->damaged || last->compressed)) {
         spdlog::warn("journal: segment {} is written anew, with a gap for what is damaged",
                      segment_name(first_seq));
-        const Status status = replace(disk, *last, last->header, !suspect);
+        const Status status = replace(disk, *last, last->header, true);
         last = status ? read_last(disk.directory(), first_seq) : status;
+    } else if (last) {
+        if (Status status = write_over(disk, *last); !status) {
+            return status;
+        }
     }
-    // When a sync has failed, what readers saw of a segment that was given up may not be here.
+    // What readers saw of a segment that was given up may not be here.
     const bool all_here =
         !suspect && boot_id != BootId{} && last && last->header.boot_id == boot_id;
     if (last && !all_here && last->limit > last->next_seq) {

@@ -34,17 +34,17 @@ struct LastSegment {
 //   which the plain one is there, and entries that a later segment has too;
 // - makes a last segment that is compressed a plain one;
 // - puts a gap where the last segment has bytes in its middle that are no entry;
-// - when the machine has stopped since, and not in good order, or a sync has failed, adds a gap for
-//   the numbers that may have been given out and are gone;
+// - writes the last segment over itself: a daemon that was killed may have known that it is not on
+//   the disk, and a sync that succeeds says nothing of that;
+// - when the machine has stopped since, and not in good order, or a segment was given up, adds a gap
+//   for the numbers that may have been given out and are gone;
 // - makes a last segment of another boot that has no number (at most gaps of none) one of this
 //   boot, because a new one would have its name.
 // Nothing: the directory holds no journal.
 //   EBADMSG, ENOTSUP   the last segment cannot be read: the message says why
 Result<std::optional<LastSegment>> recover(Disk& disk, const BootId& boot_id, const Clock& clock);
 
-// A file that says, until the next boot: a sync failed, so the kernel may hold for clean what is
-// not on the disk, and a sync that succeeds says nothing of it. Then the last segment is written
-// anew.
+// A file that says: a segment was given up, and readers may have seen more of it than is safe now.
 inline constexpr const char* kSuspect = "suspect";
 
 // The name that a segment's compressed form has while it is made.

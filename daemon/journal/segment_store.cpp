@@ -35,9 +35,6 @@ Result<std::unique_ptr<SegmentStore>> SegmentStore::open(const StoreConfig& conf
     if (opened) {
         opened = last->has_value() ? store->go_on(std::move(**last)) : store->begin();
     }
-    if (!opened && opened.code() != EBADMSG && opened.code() != ENOTSUP) {
-        disk.create(kSuspect).status().ignore();  // it is worth a try
-    }
     return opened ? Result<std::unique_ptr<SegmentStore>>(std::move(store)) : opened;
 }
 
@@ -165,7 +162,7 @@ Status SegmentStore::flush() {
         return health_;
     }
     if (!health_) {
-        if (Status status = next_segment(); !status) {
+        if (Status status = go_on_elsewhere(); !status) {
             health_ = status;
             return status;
         }
@@ -370,13 +367,30 @@ void SegmentStore::fail(const Status& status) {
     if (!failing_) {
         failing_ = true;
         health_ = status;
-        disk_.create(kSuspect).status().ignore();  // it is worth a try
         spdlog::error("journal: events behind number {} are not durable: {}; writing them again",
                       safe_point().seq, status.message());
     }
     if (in_flight_ == 0) {
         give_up_segment();
     }
+}
+
+Status SegmentStore::go_on_elsewhere() {
+    // What is in memory no more is what the file has, and must be on the disk before what follows.
+    if (durable_.pos < started_.pos) {
+        const int file = segment_.fd.get();
+        Status status = write_again(disk_, file, offset_of(started_.pos));
+        if (status) {
+            status = disk_.sync(file);
+        }
+        if (!status) {
+            return status;
+        }
+        made_durable(started_);
+    }
+    // The numbers that readers have seen are not given out twice, whenever the daemon is killed.
+    const Status noted = suspect_until_ != 0 ? disk_.create(kSuspect).status() : Status();
+    return noted ? next_segment() : noted;
 }
 
 void SegmentStore::give_up_segment() {
@@ -386,7 +400,7 @@ void SegmentStore::give_up_segment() {
     suspect_until_ = std::max<std::uint64_t>(written_seq_, 1);
     started_ = written_ = kept();
     // Once at once; then when flush() is called.
-    if (!std::exchange(given_up_, true) && next_segment()) {
+    if (!std::exchange(given_up_, true) && go_on_elsewhere()) {
         health_ = {};
         spdlog::info("journal: going on in segment {}", segment_name(segment_.first_seq));
     } else {

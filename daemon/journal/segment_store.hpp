@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SegmentStore: the durable journal (format.hpp), written without waiting.
 //
-// What is appended lies in a buffer in memory. At most two writes are under way; what is appended
-// meanwhile goes with the next one, so a write is as long as the disk is slow (group commit). What
+// What is appended lies in a buffer in memory. One write is under way; what is appended meanwhile
+// goes with the next one, so a write is as long as the disk is slow (group commit). What
 // "safe" means is the durability that was asked for: the buffer keeps everything that is not safe.
 //
 //   appended   end_      in memory
@@ -131,6 +131,7 @@ class SegmentStore final : public Store {
     bool has_failed(int result, std::uint64_t& errors, const char* what);
     void fail(const Status& status);
     void give_up_segment();
+    Status go_on_elsewhere();
     Status start_change();
     void start_change_sync(int what);
     void on_change_synced(int result);

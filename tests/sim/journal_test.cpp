@@ -74,7 +74,7 @@ class Simulation {
     // A disk that fails may refuse; in the end it opens.
     Result<std::unique_ptr<SegmentStore>> open() {
         const journal::StoreConfig config{
-            .durability = static_cast<journal::Durability>(1 + below(2)),
+            .durability = static_cast<journal::Durability>(below(3)),
             .segment_bytes = std::uint64_t{4096} << below(4),
             .buffer_bytes = std::size_t{512} << 10U,
             .boot_id = boot_};

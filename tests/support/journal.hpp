@@ -11,6 +11,8 @@
 #include "journal/segment_store.hpp"
 #include "journal/verify.hpp"
 #include "support/catch.hpp"
+#include "support/records.hpp"
+#include "translate/translate.hpp"
 
 namespace vexfs::test {
 
@@ -111,6 +113,26 @@ class TestJournal {
   public:
     std::unique_ptr<journal::SegmentStore> store;
 };
+
+// Appends a write to a file; its inode number is the event's number.
+template <typename Store>
+Status put(Store& store) {
+    Record record(VX_OP_FILE_WRITE);
+    record->ino = store.next_seq();
+    EventView event = record.view(store.next_seq(), "/w/file");
+    event.hash = translate::context_hash(record.record());
+    event.ops = translate::operations(record.event());
+    return store.append(event);
+}
+
+// With a hint of each problem.
+inline journal::VerifyReport verify(const std::string& path) {
+    auto report = journal::verify(path, [](const journal::Problem& p) {
+        UNSCOPED_INFO(p.segment << " at " << p.offset << ": " << p.what);
+    });
+    REQUIRE(report.ok());
+    return *report;
+}
 
 // Where an event begins in its file.
 inline std::uint64_t offset_of(const std::string& directory, std::uint64_t seq) {

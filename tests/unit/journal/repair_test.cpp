@@ -79,13 +79,7 @@ struct Journal {
         REQUIRE(report.ok());
         return *report;
     }
-    [[nodiscard]] std::uint64_t problems() const {
-        const auto report = journal::verify(dir.path(), [](const journal::Problem& p) {
-            UNSCOPED_INFO(p.segment << " at " << p.offset << ": " << p.what);
-        });
-        REQUIRE(report.ok());
-        return report->problems;
-    }
+    [[nodiscard]] std::uint64_t problems() const { return test::verify(dir.path()).problems; }
     // The numbers of the events; those of a gap as {-from, -to}.
     [[nodiscard]] std::vector<long> read() const {
         auto reader = Reader::open(dir.path());

@@ -13,7 +13,6 @@
 #include "support/records.hpp"
 #include "support/simulated_disk.hpp"
 #include "support/temp_directory.hpp"
-#include "translate/translate.hpp"
 #include "vexfs/reader.hpp"
 
 using namespace vexfs;  // NOLINT: a test
@@ -21,22 +20,14 @@ using journal::Durability;
 using journal::SegmentStore;
 using journal::StoreConfig;
 using test::offset_of;
+using test::put;
 using test::Record;
 using test::SimulatedDisk;
 using test::TempDirectory;
 using test::TestJournal;
+using test::verify;
 
 namespace {
-
-template <typename Store>
-Status put(Store& store) {
-    Record record(VX_OP_FILE_WRITE);
-    record->ino = store.next_seq();
-    EventView event = record.view(store.next_seq(), "/w/file");
-    event.hash = translate::context_hash(record.record());
-    event.ops = translate::operations(record.event());
-    return store.append(event);
-}
 
 void put_many(TestJournal& store, unsigned n) {
     for (unsigned i = 0; i < n; ++i) {
@@ -49,14 +40,6 @@ void write_journal(const std::string& path, unsigned n, const StoreConfig& confi
     TestJournal store(path, config);
     put_many(store, n);
     REQUIRE(store.close().ok());
-}
-
-journal::VerifyReport verify(const std::string& path) {
-    auto report = journal::verify(path, [](const journal::Problem& p) {
-        UNSCOPED_INFO(p.segment << " at " << p.offset << ": " << p.what);
-    });
-    REQUIRE(report.ok());
-    return *report;
 }
 
 std::string segment(const std::string& path, std::uint64_t first_seq = 1) {
@@ -295,32 +278,6 @@ TEST_CASE("store: nobody waits for the disk when one segment follows another") {
     CHECK(report.problems == 0);
 }
 
-TEST_CASE("store: a next segment that can't be made durable is made anew") {
-    const TempDirectory dir;
-    SimulatedDisk disk(dir.path(), 1);
-    const auto level = spdlog::get_level();
-    spdlog::set_level(spdlog::level::off);
-    auto store = *SegmentStore::open({.segment_bytes = 4096}, disk);
-    unsigned appended = 0;
-    while (store->stats().segments < 2) {
-        disk.bad_syncs = store->stats().bytes > 3000 ? 400 : 0;  // the change is near
-        REQUIRE(put(*store).ok());
-        ++appended;
-        store->flush().ignore();
-        disk.run();
-    }
-    disk.bad_syncs = 0;
-    store->flush().ignore();
-    bool synced = false;
-    store->sync([&](const Status& status) { synced = status.ok(); });
-    disk.run();
-    CHECK(synced);
-    const auto report = verify(dir.path());
-    CHECK(report.events == appended);
-    CHECK(report.problems == 0);
-    spdlog::set_level(level);
-}
-
 TEST_CASE("store: on a disk that is nearly full a segment is as long as there is room") {
     const TempDirectory dir;
     SimulatedDisk disk(dir.path(), 1);
@@ -332,52 +289,6 @@ TEST_CASE("store: on a disk that is nearly full a segment is as long as there is
     SimulatedDisk full(other.path(), 1);
     full.room = 1000;
     CHECK(SegmentStore::open({}, full).status().code() == ENOSPC);
-}
-
-TEST_CASE("store: a segment that could not be synced is given up for one that can") {
-    const TempDirectory dir;
-    SimulatedDisk disk(dir.path(), 1);
-    auto store = *SegmentStore::open({}, disk);
-    const auto write = [&](unsigned n) {
-        for (unsigned i = 0; i < n; ++i) {
-            REQUIRE(put(*store).ok());
-        }
-        REQUIRE(store->flush().ok());
-        disk.run();
-    };
-    write(5);
-    store->hurry();
-    disk.run();
-    CHECK(store->durable_seq() == 5);
-    write(5);
-    std::vector<Status> answers;
-    store->sync([&](const Status& status) { answers.push_back(status); });
-    disk.bad_syncs = 1000;
-    disk.step();
-    REQUIRE(answers.size() == 1);
-    CHECK(answers[0].code() == EIO);
-    CHECK(store->health().code() == EIO);
-    CHECK(store->durable_seq() == 5);
-    CHECK_FALSE(store->flush().ok());
-    CHECK(put(*store).ok());
-    disk.bad_syncs = 0;
-    store->sync([&](const Status& status) { answers.push_back(status); });
-    disk.run();
-    REQUIRE(answers.size() == 2);
-    CHECK(answers[1].ok());
-    CHECK(store->health().ok());
-    CHECK(store->durable_seq() == 11);
-    CHECK(store->stats().sync_errors == 1);
-    REQUIRE(std::filesystem::exists(segment(dir.path(), 6)));
-    CHECK(verify(dir.path()).problems == 0);
-    // What the first one held behind number 5 is not believed, whatever the disk has kept of it.
-    store.reset();
-    disk.cut_power();
-    const auto again = SegmentStore::open({.boot_id = {7}}, disk);
-    REQUIRE(again.ok());
-    const auto report = verify(dir.path());
-    CHECK(report.problems == 0);
-    CHECK(report.events == 11);
 }
 
 TEST_CASE("store: wherever the last write was torn, opening cuts to the last whole entry") {
