@@ -12,8 +12,9 @@
 //
 // A sync that fails says that what was written since the last one may be gone, and the kernel says
 // it only once. So that segment is given up: the next one begins with the first event that is not
-// durable, out of the buffer. The same is done when a write fails. While that fails too, flush()
-// says why, and tries again whenever it is called.
+// durable, out of the buffer; with Durability::none, where the buffer has it no more, what the file
+// has is first written over itself. The same is done when a write fails. While that fails too,
+// flush() says why, and tries again whenever it is called.
 #pragma once
 
 #include <array>
