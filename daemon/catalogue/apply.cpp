@@ -175,9 +175,11 @@ Status Catalogue::apply_rename(const EventView& event) {
     // Facts must outlive the moment without a name: the new one is added first.
     Status status = *stays ? add_name(event) : Status();
     if (status) {
-        // One half of an exchange leaves the name to the other; any rename leaves it free.
+        // Any rename leaves it free; one half of an exchange leaves it to the other, which may have
+        // come there with the first event.
+        const bool taken = (e.flags & VX_F_EXCHANGE) != 0 && !displaced->name;
         status = remove_name(event, old_parent, {vx_event_name2(&e), e.name2_len},
-                             (e.flags & VX_F_EXCHANGE) != 0 ? Whose::the_objects : Whose::anybody);
+                             taken ? Whose::the_objects : Whose::anybody);
     }
     if (status && *stays && displaced->name) {
         status = set_name(old_parent, {vx_event_name2(&e), e.name2_len}, displaced->name->object,

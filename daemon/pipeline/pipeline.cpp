@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 
@@ -27,7 +28,7 @@ void Pipeline::add_source(std::unique_ptr<Source> source) {
 
 bool Pipeline::turn() {
     counters_.turns++;
-    if (stuck_ || broken_ || (waiting() && !store_held())) {
+    if (stuck_ || broken_ || (waiting() && !store_held()) || !tell_missed()) {
         return false;
     }
     unsigned read = 0;
@@ -217,15 +218,23 @@ bool Pipeline::take_gap(Source& source, const vx_item& item) {
 }
 
 void Pipeline::note_probe_missed(std::uint64_t total) {
-    if (total <= counters_.probe_missed || stuck_ || waiting()) {
-        return;
+    missed_ = std::max(missed_, total);
+    tell_missed();
+}
+
+// False: the store has no room for it now.
+bool Pipeline::tell_missed() {
+    if (missed_ <= counters_.probe_missed) {
+        return true;
     }
-    const std::uint64_t missed = total - counters_.probe_missed;
-    counters_.probe_missed = total;
+    if (stuck_ || waiting()) {
+        return false;
+    }
     Gap gap = gap_of_none(GapReason::probe_missed);
-    gap.next_count = total;
-    hold_gap(gap, fmt::format("at most {} calls", missed));
-    store_held();
+    gap.next_count = missed_;
+    hold_gap(gap, fmt::format("at most {} calls", missed_ - counters_.probe_missed));
+    counters_.probe_missed = missed_;
+    return store_held();
 }
 
 void Pipeline::take_account(const vx_lost& lost, Gap& gap) {
@@ -523,6 +532,9 @@ std::uint64_t Pipeline::abandon() {
 }
 
 void Pipeline::sync(std::function<void(const Status&)> done) {
+    if (on_sync_) {
+        on_sync_();
+    }
     if (broken_) {
         done(Status::error(EIO, "the ring is broken"));
         return;

@@ -95,12 +95,14 @@ class Pipeline {
     void resume_missed(std::uint64_t total) { counters_.probe_missed = total; }
 
     // Calls that the kernel's probes could not follow, since the channel was made: an increase
-    // becomes a gap here. While the store is stuck it waits for a later call.
+    // becomes a gap here, or as soon as the store has room.
     void note_probe_missed(std::uint64_t total);
 
     // Calls `done` when all that happened before this call has been read, stored and synced (or
     // with the error), whatever goes on happening.
     void sync(std::function<void(const Status&)> done);
+    // Called before each sync: the moment to note what probes have missed.
+    void on_sync(std::function<void()> fn) { on_sync_ = std::move(fn); }
 
     // The store can't be written: back-pressure. turn() does nothing until retry().
     [[nodiscard]] bool stuck() const { return stuck_; }
@@ -155,6 +157,7 @@ class Pipeline {
     void take_account(const vx_lost& lost, Gap& gap);
     [[nodiscard]] Gap gap_of_none(GapReason reason) const;
     void hold_gap(const Gap& gap, std::string scope);
+    bool tell_missed();
     const vx_record& under_backing(const vx_record& record, Boundary& boundary);
     void under_mount(const EventView& view);
     void place_event(const vx_event& event, std::uint64_t ticket, EventView& view);
@@ -187,6 +190,8 @@ class Pipeline {
     std::vector<std::unique_ptr<Source>> sources_;
     std::vector<Subscriber> subscribers_;
     std::function<void(const Gap&)> on_gap_;
+    std::function<void()> on_sync_;
+    std::uint64_t missed_ = 0;  // by probes; told up to counters_.probe_missed
     std::unordered_map<std::uint64_t, std::uint64_t> mounts_;
     std::deque<Barrier> syncs_;
     std::deque<Unreleased> unreleased_;

@@ -240,7 +240,6 @@ void Commands::sync(const Json& request, const Reply& reply) {
         }
         *deadline = *timer;
     }
-    daemon_.look_for_missed();
     const bool healed = request.value("healed", false);
     daemon_.pipeline_->sync([this, reply, deadline, healed](const Status& status) {
         const Cursor cursor{daemon_.store_->id(), daemon_.store_->durable_seq()};

@@ -130,6 +130,7 @@ Status Daemon::tick_journal() {
         trust_caches();
         pipeline_->retry();
     });
+    pipeline_->on_sync([this] { look_for_missed(); });
     if (status) {
         status = every(kMissedPeriodNs, [this](int) { look_for_missed(); });
     }
@@ -481,7 +482,6 @@ Status Daemon::stop() {
 // What happened until now is still in the rings: reads it, then makes it durable.
 Status Daemon::drain() {
     pipeline_->retry();
-    look_for_missed();
     const auto synced = std::make_shared<std::optional<Status>>();
     pipeline_->sync([synced](const Status& status) { *synced = status; });
     while (!*synced && !pipeline_->stuck() && !pipeline_->broken()) {

@@ -28,6 +28,13 @@ namespace {
 constexpr std::uint64_t kFsid = 7;
 constexpr std::uint64_t kTold = VX_OPS_DEFAULT;
 
+ObjectKey object_of(const std::string& path) {
+    struct stat st {};
+    REQUIRE(::stat(path.c_str(), &st) == 0);
+    const UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    return {kFsid, st.st_ino, fuse::FileHandle::of(fd.get()).generation()};
+}
+
 class Tree {
   public:
     explicit Tree(std::uint64_t seed) : random_(seed) {
@@ -168,12 +175,6 @@ class Tree {
     std::unique_ptr<Catalogue> catalogue;
 
   private:
-    static ObjectKey object_of(const std::string& path) {
-        struct stat st {};
-        REQUIRE(::stat(path.c_str(), &st) == 0);
-        const UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
-        return {kFsid, st.st_ino, fuse::FileHandle::of(fd.get()).generation()};
-    }
     static std::vector<ListedName> listed(const Directory& directory) {
         Listing listing = list(directory);
         REQUIRE(listing.state == Listing::State::complete);
@@ -358,6 +359,43 @@ TEST_CASE("the names of a directory at an earlier event are those that it had th
             }
         }
     }
+}
+
+TEST_CASE("who was thought to be where an exchange came from is to be looked for") {
+    Tree tree(1);
+    for (const char* name : {"stale", "stale/below", "one", "other", "elsewhere"}) {
+        REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
+    }
+    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    // Lost: "stale" moves below "elsewhere", and "one" comes to its place.
+    REQUIRE(::rename(tree.path("stale").c_str(), tree.path("elsewhere/stale").c_str()) == 0);
+    REQUIRE(::mkdir(tree.path("elsewhere/stale/new").c_str(), 0755) == 0);
+    REQUIRE(::rename(tree.path("one").c_str(), tree.path("stale").c_str()) == 0);
+    std::vector<Finding> told;
+    for (const auto& [from, to] : {std::pair("stale", "other"), std::pair("other", "stale")}) {
+        Finding finding;
+        finding.op = VX_OP_FILE_RENAME;
+        finding.flags = VX_F_EXCHANGE | VX_F_DIRECTORY;
+        finding.object = object_of(tree.path(from));
+        finding.parent = finding.old_parent = tree.root().object;
+        finding.name = to;
+        finding.name2 = from;
+        finding.facts = {.mode = S_IFDIR | 0755};
+        finding.path = tree.path(to);
+        finding.old_path = tree.path(from);
+        told.push_back(finding);
+    }
+    REQUIRE(::renameat2(AT_FDCWD, tree.path("stale").c_str(), AT_FDCWD,
+                        tree.path("other").c_str(), RENAME_EXCHANGE) == 0);
+    std::vector<ObjectKey> looks;
+    tree.catalogue->set_on_unknown([&](const ObjectKey& object) { looks.push_back(object); });
+    tree.apply(told, true);
+    CHECK(looks == std::vector<ObjectKey>{object_of(tree.path("elsewhere/stale"))});
+    const auto facts = tree.catalogue->facts_of(object_of(tree.path("elsewhere/stale")));
+    REQUIRE(facts.ok());
+    CHECK_FALSE(facts->has_value());
+    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    CHECK(tree.in_catalogue() == tree.on_disk());
 }
 
 TEST_CASE("an exchange needs no look, and leaves what is in the directory where it was") {

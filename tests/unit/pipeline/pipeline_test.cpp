@@ -424,12 +424,15 @@ TEST_CASE("calls that the kernel could not follow become a gap without numbers, 
     bench.store.full = true;
     REQUIRE(bench.put(VX_OP_FILE_CREATE, 3));
     bench.run();
-    bench.pipeline.note_probe_missed(11);
+    bench.pipeline.on_sync([&] { bench.pipeline.note_probe_missed(11); });
+    bool synced = false;
+    bench.pipeline.sync([&](const Status&) { synced = true; });
     CHECK(told == 2);
     bench.store.full = false;
     bench.pipeline.retry();
+    bench.pipeline.sync([&](const Status&) { synced = told == 3; });
     bench.run();
-    bench.pipeline.note_probe_missed(11);
+    CHECK(synced);
     CHECK(told == 3);
 }
 
