@@ -36,8 +36,8 @@ struct LastSegment {
 // - puts a gap where the last segment has bytes in its middle that are no entry;
 // - writes the last segment over itself: a daemon that was killed may have known that it is not on
 //   the disk, and a sync that succeeds says nothing of that;
-// - when the machine has stopped since, and not in good order, or a segment was given up, adds a gap
-//   for the numbers that may have been given out and are gone;
+// - when the machine has stopped since, and not in good order, or a segment was given up, adds a
+//   gap for the numbers that may have been given out and are gone;
 // - makes a last segment of another boot that has no number (at most gaps of none) one of this
 //   boot, because a new one would have its name.
 // Nothing: the directory holds no journal.
