@@ -75,7 +75,7 @@ class SimulatedKernel {
     void happen(std::mt19937_64& random) {
         const auto producer = static_cast<std::uint32_t>(random() % kProducers);
         const std::uint64_t id = channel_ << kIdBits | ++last_id_;
-        const unsigned what = random() % 20;
+        const auto what = static_cast<unsigned>(random() % 20);
         if (what == 0) {
             make_directory(producer, id);
         } else if (what == 1 && !directories_.empty()) {
@@ -149,7 +149,7 @@ class SimulatedKernel {
         vx_slot slot;
         void* at = vx_ring_begin(ring_->ring(), producer, e.rec.op, e.rec.len, ++now_, &slot);
         if (at == nullptr && !class_d) {
-            const vx_dirty dirty{.fsid = kFsid, .ino = e.parent_ino, .gen = 0};
+            const vx_dirty dirty{.fsid = kFsid, .ino = e.parent_ino, .gen = 0, .reserved = 0};
             vx_ring_dirty(ring_->ring(), producer, &dirty, 1);
             lost[producer]++;
         } else if (at != nullptr) {

@@ -119,7 +119,8 @@ class Bench {
         vx_slot slot;
         void* at = vx_ring_begin(ring->ring(), 0, e.rec.op, e.rec.len, ++now_, &slot);
         if (at == nullptr) {
-            const vx_dirty dir{.fsid = e.fsid, .ino = e.parent_ino, .gen = e.parent_gen};
+            const vx_dirty dir{
+                .fsid = e.fsid, .ino = e.parent_ino, .gen = e.parent_gen, .reserved = 0};
             if (vx_op_class(e.rec.op) == VX_CLASS_M) {
                 vx_ring_dirty(ring->ring(), 0, &dir, 1);
             }
