@@ -187,11 +187,11 @@ Status Reader::Impl::seek_time(std::uint64_t real_ns) {
         if (!entry) {
             return entry.status();
         }
-        const bool event = *entry != nullptr && journal::is(**entry, journal::EntryKind::event);
-        if (*entry == nullptr || (event && (*entry)->real_ns >= real_ns)) {
+        const bool counts = *entry != nullptr && journal::is(**entry, journal::EntryKind::event);
+        if (*entry == nullptr || (counts && (*entry)->real_ns >= real_ns)) {
             return seek({id, before}, Expired::gap);
         }
-        before = event ? (*entry)->seq : before;
+        before = counts ? (*entry)->seq : before;
         segment_->advance(**entry);
     }
 }

@@ -24,10 +24,10 @@ Result<UniqueFd> opened(UniqueFd fd, const std::string& name) {
 
 }  // namespace
 
-Status write_again(Disk& disk, int fd, std::uint64_t bytes) {
+Status write_again(Disk& disk, int fd, std::uint64_t from, std::uint64_t to) {
     std::vector<std::byte> chunk(std::size_t{1} << 20U);
-    for (std::uint64_t at = 0; at < bytes; at += chunk.size()) {
-        chunk.resize(std::min<std::uint64_t>(chunk.size(), bytes - at));
+    for (std::uint64_t at = from; at < to; at += chunk.size()) {
+        chunk.resize(std::min<std::uint64_t>(chunk.size(), to - at));
         const Result<std::size_t> n = read_at(fd, chunk, at, "read journal");
         if (!n) {
             return n.status();

@@ -48,10 +48,10 @@ class Disk {
     virtual Status start_sync_directory(FileIo::Handler done) = 0;
 };
 
-// Writes what the first `bytes` of a file hold over itself, so that the next sync is about all of
-// it: after one that failed, and may have told another process, the kernel holds for clean what is
-// not on the disk.
-Status write_again(Disk& disk, int fd, std::uint64_t bytes);
+// Writes the bytes of a file from `from` to `to` over themselves, so that the next sync is about
+// all of them: after one that failed, and may have told another process, the kernel holds for clean
+// what is not on the disk.
+Status write_again(Disk& disk, int fd, std::uint64_t from, std::uint64_t to);
 
 class DirectoryDisk : public Disk {
   public:

@@ -138,10 +138,11 @@ struct GapDirectory {
 };
 static_assert(sizeof(GapDirectory) == 24);
 
-// 16 bytes.
+// 24 bytes.
 struct LimitBody {
-    std::uint64_t limit;   // numbers from this one on have not been given out
-    std::uint64_t closed;  // 1: the journal was closed: it is lower than those before
+    std::uint64_t limit;    // numbers from this one on have not been given out
+    std::uint64_t closed;   // 1: the journal was closed: it is lower than those before
+    std::uint64_t durable;  // what has numbers up to this one was on the disk by then; 0: unknown
 };
 
 // 24 bytes.

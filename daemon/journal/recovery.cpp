@@ -103,11 +103,16 @@ Status replace(Disk& disk, const LastSegment& last, const SegmentHeader& header,
     return disk.remove(compressed_segment_name(header.first_seq));
 }
 
-// What follows syncs it.
+// What may be in the page cache alone; what follows syncs it.
 Status write_over(Disk& disk, const LastSegment& last) {
+    Result<SegmentReader> reader = SegmentReader::open(disk.directory(), last.header.first_seq);
     const Result<UniqueFd> fd = disk.open(segment_name(last.header.first_seq));
-    return fd ? write_again(disk, fd->get(), last.end + (last.sealed ? kSealBytes : 0))
-              : fd.status();
+    if (!reader || !fd) {
+        return reader ? fd.status() : reader.status();
+    }
+    reader->skip_to(last.durable);
+    return write_again(disk, fd->get(), reader->position(),
+                       last.end + (last.sealed ? kSealBytes : 0));
 }
 
 bool is_suspect(const Disk& disk) {
@@ -139,6 +144,7 @@ Result<LastSegment> read_last(int directory, std::uint64_t first_seq) {
     }
     last.end = reader->position();
     last.limit = reader->limit();
+    last.durable = reader->durable_seq();
     last.sealed = reader->seal().has_value();
     last.torn = last.sealed ? 0 : reader->torn_bytes();
     const Status hashed = last.hash.add(reader->file(), sizeof(SegmentHeader), last.end);

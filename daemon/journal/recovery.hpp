@@ -18,6 +18,7 @@ struct LastSegment {
     SegmentHeader header{};
     std::uint64_t next_seq = 0;  // behind its last whole entry
     std::uint64_t limit = 0;     // numbers from here on have not been given out
+    std::uint64_t durable = 0;   // numbers up to this one are on the disk, as it says itself
     std::uint64_t end = 0;       // bytes, behind its last whole entry
     std::uint64_t torn = 0;      // bytes behind it that are no entry
     bool damaged = false;        // has bytes in its middle that are no entry
@@ -34,8 +35,8 @@ struct LastSegment {
 //   which the plain one is there, and entries that a later segment has too;
 // - makes a last segment that is compressed a plain one;
 // - puts a gap where the last segment has bytes in its middle that are no entry;
-// - writes the last segment over itself: a daemon that was killed may have known that it is not on
-//   the disk, and a sync that succeeds says nothing of that;
+// - writes the last segment over itself, from where it is not known to be on the disk: a daemon
+//   that was killed may have known that it is not, and a sync that succeeds says nothing of that;
 // - when the machine has stopped since, and not in good order, or a segment was given up, adds a
 //   gap for the numbers that may have been given out and are gone;
 // - makes a last segment of another boot that has no number (at most gaps of none) one of this

@@ -182,7 +182,8 @@ Status Rewrite::end_segment() {
         return write();
     }
     if (config_.keep_closed && reader_.closed() && reader_.marked_seq() == next) {
-        codec_.encode(LimitBody{.limit = next, .closed = 1}, next, more(kLimitBytes));
+        codec_.encode(LimitBody{.limit = next, .closed = 1, .durable = reader_.durable_seq()}, next,
+                      more(kLimitBytes));
         return write();
     }
     // A limit may be among what is damaged: it was at most so far above the numbers there.
@@ -190,7 +191,8 @@ Status Rewrite::end_segment() {
         std::max(config_.unknown_limit, done_.damages != 0 ? kLimitStep : 0);
     const std::uint64_t limit =
         std::max({reader_.limit(), header_.limit, least == 0 ? 0 : next + least});
-    codec_.encode(LimitBody{.limit = limit, .closed = 0}, next, more(kLimitBytes));
+    codec_.encode(LimitBody{.limit = limit, .closed = 0, .durable = reader_.durable_seq()}, next,
+                  more(kLimitBytes));
     return write();
 }
 

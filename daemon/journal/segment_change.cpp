@@ -159,7 +159,8 @@ Status SegmentStore::close() {
         return health_;
     }
     std::array<std::byte, kLimitBytes> mark{};
-    codec_->encode(LimitBody{.limit = next_seq(), .closed = 1}, next_seq(), mark.data());
+    codec_->encode(LimitBody{.limit = next_seq(), .closed = 1, .durable = durable_.seq}, next_seq(),
+                   mark.data());
     const std::uint64_t end = offset_of(started_.pos);
     Status status = disk_.write(segment_.fd.get(), mark, end);
     if (status) {

@@ -164,6 +164,7 @@ const EntryHeader* SegmentReader::peek() {
         closed_ = limit.closed != 0;
         limit_ = closed_ ? limit.limit : std::max(limit_, limit.limit);
         marked_seq_ = entry->seq;
+        durable_seq_ = std::max(durable_seq_, limit.durable);
         advance(*entry);
     }
     if (entry != nullptr && is(*entry, EntryKind::seal)) {

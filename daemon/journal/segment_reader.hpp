@@ -72,6 +72,9 @@ class SegmentReader {
     // The number of the next entry, as the last limit or seal before the position has it; 0: there
     // is none.
     [[nodiscard]] std::uint64_t marked_seq() const { return marked_seq_; }
+    // What has numbers up to this one was on the disk, as those before the position say; 0: not
+    // known.
+    [[nodiscard]] std::uint64_t durable_seq() const { return durable_seq_; }
     // Bytes between the position and the last byte that is not zero: being written, or torn.
     [[nodiscard]] std::uint64_t torn_bytes() const;
 
@@ -97,6 +100,7 @@ class SegmentReader {
     std::uint64_t limit_;
     bool closed_ = false;
     std::uint64_t marked_seq_ = 0;
+    std::uint64_t durable_seq_ = 0;
     std::optional<SealBody> seal_;
     Status status_;
     std::uint64_t position_ = sizeof(SegmentHeader);

@@ -113,7 +113,8 @@ Result<std::byte*> SegmentStore::reserve(std::uint64_t seq, std::uint64_t last_s
 
 void SegmentStore::raise_limit(std::uint64_t last_seq) {
     limit_ = last_seq + kLimitStep;
-    codec_->encode(LimitBody{.limit = limit_, .closed = 0}, next_seq(), buffer_.tail());
+    codec_->encode(LimitBody{.limit = limit_, .closed = 0, .durable = durable_.seq}, next_seq(),
+                   buffer_.tail());
     buffer_.add(kLimitBytes);
     end_.pos = buffer_.end();
     limits_.push_back({.at = end_, .limit = limit_});
@@ -379,7 +380,8 @@ Status SegmentStore::go_on_elsewhere() {
     // What is in memory no more is what the file has, and must be on the disk before what follows.
     if (durable_.pos < started_.pos) {
         const int file = segment_.fd.get();
-        Status status = write_again(disk_, file, offset_of(started_.pos));
+        Status status = write_again(disk_, file, offset_of(durable_.pos),
+                                    offset_of(started_.pos));
         if (status) {
             status = disk_.sync(file);
         }
