@@ -107,7 +107,7 @@ TEST_CASE("store: a daemon that is killed when it alone knows that a sync failed
         store->sync([](const Status& status) { REQUIRE(status.ok()); });
         disk.run();
     }
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 2'000; ++i) {
         REQUIRE(put(*store).ok());
     }
     REQUIRE(store->flush().ok());
@@ -129,7 +129,7 @@ TEST_CASE("store: a daemon that is killed when it alone knows that a sync failed
     REQUIRE(synced);
     store.reset();
     disk.cut_power();
-    CHECK(verify(dir.path()).events == 102);
+    CHECK(verify(dir.path()).events == 2'002);
     CHECK(verify(dir.path()).problems == 0);
     spdlog::set_level(level);
 }
