@@ -51,4 +51,7 @@ check "scripts/vm builds the programs first" \
     ends_with 125 "cmake --build $WORK/built --target vexfsd vexctl" "${built[@]}" "$VM" -- true
 check "scripts/vm configures a folder that is not" ends_with 125 "cmake -S $ROOT -B $WORK/unbuilt" \
     "$VM" -- true
+check "scripts/vm: a guest that hangs in its boot is booted once more" \
+    ends_with 125 "once more" "$VM" --no-build --no-module --boot 8 \
+    --append "rdinit=/none root=/dev/none rootwait" -- true
 exit "$FAILED"
