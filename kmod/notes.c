@@ -28,6 +28,16 @@ static void drop(struct vx_note_bucket *b, const void *key)
 			b->note[i].task = NULL;
 }
 
+/* What the current task's calls have left that have ended when one of @level begins. */
+static void drop_ended(struct vx_note_bucket *b, u32 level)
+{
+	unsigned int i;
+
+	for (i = 0; level && i < VX_NOTE_WAYS; i++)
+		if (b->note[i].task == current && b->note[i].level && b->note[i].level <= level)
+			b->note[i].task = NULL;
+}
+
 /* Is @n's place to be had rather than @m's? */
 static bool cheaper(const struct vx_note *n, const struct vx_note *m)
 {
@@ -48,6 +58,7 @@ void vx_notes_write(struct vx_notes *t, struct vx_note *n)
 	raw_spin_lock_irqsave(&b->lock, flags);
 	drop(b, n->key);
 	drop(b, n->other);
+	drop_ended(b, n->level);
 	for (i = 1; i < VX_NOTE_WAYS; i++)
 		if (cheaper(&b->note[i], place))
 			place = &b->note[i];

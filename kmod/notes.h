@@ -5,9 +5,10 @@
  *
  * Notes are left behind: by calls that fail, by probes that are stopped, and in most tables
  * (VX_NOTES) by all that have been read. They do no harm: a note is found only by its task and one
- * of its two keys, and a new note of the task about a key takes the place of the old. What a note
- * points to must be held by the caller of the function that wrote it for as long as somebody can
- * ask for it.
+ * of its two keys, and a new note of the task takes the place of the old about the same key, and of
+ * what calls have left that have ended since: one within another is of a file system below (level).
+ * What a note points to must be held by the caller of the function that wrote it for as long as
+ * somebody can ask for it.
  *
  * A full bucket gives the place of what has been read, then of what is oldest. The latter may be
  * of a call that is under way, which then is not told rightly: it is counted, as a hit that the
@@ -17,6 +18,7 @@
 #ifndef VEXFS_NOTES_H
 #define VEXFS_NOTES_H
 
+#include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -24,8 +26,6 @@
 
 #define VX_NOTE_BUCKETS_BITS 7
 #define VX_NOTE_WAYS 4
-
-struct inode;
 
 struct vx_note {
 	const struct task_struct *task;  /* NULL: free */
@@ -36,6 +36,7 @@ struct vx_note {
 	const char *link;                /* symlink: its target */
 	u32 cookie;                      /* exchange */
 	u32 kind;                        /* an enum of the file that writes it */
+	u32 level;                       /* vx_note_level(); 0: is read after the call, too */
 	u64 seen;                        /* calls: channels (slots) that were told */
 	u64 started;                     /* open: CLOCK_MONOTONIC, ns */
 	bool read;                       /* somebody has found it; not in a table that keeps them */
@@ -77,7 +78,16 @@ static inline bool vx_notes_none(struct vx_notes *t)
 	return !READ_ONCE(vx_notes_bucket(t)->used);
 }
 
-/* Writes @n for the current task, and drops what it has about the same keys. Any context. */
+/* Of a call for a file of @sb: larger than that of what file systems below do within that call. */
+static inline u32 vx_note_level(const struct super_block *sb)
+{
+	return 1 + sb->s_stack_depth;
+}
+
+/*
+ * Writes @n for the current task, and drops what it has about the same keys, and what it has of the
+ * same level or a smaller one: those calls have ended. Any context.
+ */
 void vx_notes_write(struct vx_notes *t, struct vx_note *n);
 /* Drops what the current task has about @key. */
 void vx_notes_drop(struct vx_notes *t, const void *key);

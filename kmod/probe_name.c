@@ -40,6 +40,7 @@ static int rename_enter(struct kprobe *kp, struct pt_regs *regs)
 		.other = exchange ? rd->new_dentry : NULL,
 		.target = exchange ? NULL : target,
 		.cookie = exchange ? fsnotify_get_cookie() : 0,
+		.level = vx_note_level(rd->old_dentry->d_sb),
 	};
 	vx_notes_write(&renames, &n);
 	return 0;
@@ -65,6 +66,7 @@ static int symlink_enter(struct kprobe *kp, struct pt_regs *regs)
 	struct vx_note n = {
 		.key = dentry,
 		.link = (const char *)regs_get_kernel_argument(regs, 3),
+		.level = vx_note_level(dentry->d_sb),
 	};
 
 	if (vx_super_watched(dentry->d_sb, VX_OP_BIT(VX_OP_SYMLINK_CREATE)))

@@ -111,6 +111,44 @@ def too_many_notes():
     check_equal(f"{what}: as many do not say what they replaced", len(silent), seen.missed)
 
 
+def failing_rename(folder, number):
+    """Whether a rename onto a directory that is not empty fails as it must."""
+    try:
+        os.rename(f"{folder}/from{number}", f"{folder}/full{number}")
+    except OSError as error:
+        return error.errno == errno.ENOTEMPTY
+    return False
+
+
+def in_a_process(act):
+    """What act() returns in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if act() else 1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def failed_renames():
+    """What calls leave that fail is not missed by anybody."""
+    folder = "/tmp/failing"
+    for number in range(SYNCS):
+        os.makedirs(f"{folder}/from{number}")
+        os.makedirs(f"{folder}/full{number}/file")
+    daemon = Vexfsd("--watch", folder, "--ops", "FileRename", name="failing")
+    failed = [failing_rename(folder, number) for number in range(SYNCS)]
+    failed += [in_a_process(lambda: failing_rename(folder, number)) for number in range(SYNCS)]
+    os.rename(f"{folder}/from0", f"{folder}/full1/file")
+    daemon.sync()
+    lines = daemon.lines()
+    missed = daemon.json("stats")["probe_missed"]
+    daemon.stop()
+    what = f"{len(failed)} renames that fail, one that replaces something"
+    check(f"{what}: these fail", all(failed), str(failed))
+    check_equal(f"{what}: that is told", [(e.get("path"), e.get("flags")) for e in lines],
+                [(f"{folder}/full1/file", ["directory", "replaced", "last_link"])])
+    check_equal(f"{what}: nothing is missed", missed, 0)
+
+
 def failed_syncs():
     for call in (os.fsync, os.fdatasync):
         seen = Watched(call.__name__, "Sync", FSYNC, 1, lambda n: sync_one(n, call), errno.EIO)
@@ -129,5 +167,6 @@ if sys.argv[1] == "few":
 else:
     default_places()
     too_many_notes()
+    failed_renames()
     failed_syncs()
 finish()
