@@ -343,6 +343,8 @@ static __always_inline void report(struct vx_super *s, unsigned int op, const st
 	c->seen[op]++;
 	if (unlikely(op == VX_OP_DIR_DELETE))
 		vx_dirs_deleted(s, f);
+	if (op == VX_OP_FILE_CREATE || op == VX_OP_SYMLINK_CREATE)
+		vx_last_link_forget(s, f->inode);
 	if (unlikely(f->more))
 		write_more(s, smp_processor_id(), op, f, now);
 	else

@@ -5,6 +5,7 @@ through the kernel, vexfsd and the journal."""
 import json
 import os
 
+from fuse_server import GENERATION, MADE, FuseServer
 from session import Vexfsd, check, check_equal, finish, run
 
 
@@ -58,6 +59,23 @@ def play(where):
     os.system(f"rm -rf {daemon.journal}")
 
 
+def made_again(where):
+    """A file system may give a file the number and the generation of one that is gone."""
+    server = FuseServer(where)
+    daemon = Vexfsd("--watch", where, "--ops", "FileCreate,FileDelete", "--catalogue=false")
+    for _ in range(3):
+        os.mknod(f"{where}/made")
+        os.unlink(f"{where}/made")
+    daemon.sync()
+    events = daemon.lines()
+    told = [(e["op"], "last_link" in e["flags"], e["ino"], e["gen"]) for e in events]
+    life = [("FileCreate", False, MADE, GENERATION), ("FileDelete", True, MADE, GENERATION)]
+    check_equal("what is made again is gone again", told, 3 * life)
+    daemon.stop()
+    server.end()
+
+
 play("/tmp/end-to-end")
 play("/scratch/end-to-end")
+made_again("/tmp/held")
 finish()

@@ -3,7 +3,8 @@
 requests of one kind until a number of them is there, and then answers them all. So a known number
 of calls is under way in the kernel at once, and none is held for ever.
 
-The root has directories d0, d1, ..., each with the files a and b. Nothing is stored.
+The root has directories d0, d1, ..., each with the files a and b. Nothing is stored: what is made
+and removed always is the same file, with the same number and generation.
 """
 
 import ctypes
@@ -13,13 +14,15 @@ import signal
 import stat
 import struct
 
-LOOKUP, FORGET, GETATTR, RENAME, OPEN, STATFS, RELEASE, FSYNC, FLUSH, INIT, OPENDIR = (
-    1, 2, 3, 12, 14, 17, 18, 20, 25, 26, 27)
-RELEASEDIR, INTERRUPT, BATCH_FORGET = 29, 36, 42
+LOOKUP, FORGET, GETATTR, MKNOD, UNLINK, RENAME, OPEN, STATFS, RELEASE, FSYNC, FLUSH, INIT = (
+    1, 2, 3, 8, 10, 12, 14, 17, 18, 20, 25, 26)
+OPENDIR, RELEASEDIR, INTERRUPT, BATCH_FORGET = 27, 29, 36, 42
 NO_ANSWER = (FORGET, INTERRUPT, BATCH_FORGET)
-EMPTY = (RELEASE, FLUSH, RELEASEDIR)
+EMPTY = (UNLINK, RELEASE, FLUSH, RELEASEDIR)
 
 ROOT = 1
+MADE = 2
+GENERATION = 7
 FOR_EVER = 1 << 30  # seconds
 IN_HEADER = struct.Struct("<IIQQIIII")
 REQUEST_MAX = 1 << 17
@@ -42,7 +45,7 @@ def _attributes(node):
 
 
 def _entry(node):
-    return struct.pack("<QQQQII", node, 0, FOR_EVER, FOR_EVER, 0, 0) + _attributes(node)
+    return struct.pack("<QQQQII", node, GENERATION, FOR_EVER, FOR_EVER, 0, 0) + _attributes(node)
 
 
 class FuseServer:
@@ -106,6 +109,8 @@ class FuseServer:
         if kind == LOOKUP:
             found = _node(node, body.rstrip(b"\0"))
             return (errno.ENOENT,) if found is None else (0, _entry(found))
+        if kind == MKNOD:
+            return 0, _entry(MADE)
         if kind == GETATTR:
             return 0, struct.pack("<QII", FOR_EVER, 0, 0) + _attributes(node)
         if kind in (OPEN, OPENDIR):
