@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Load, watch, traffic, unwatch, unload: 20 rounds, or $VEXFS_ROUNDS ("full": 1,000); kill -9 of the
+# Load, watch, traffic, unwatch, unload: 10 rounds, or $VEXFS_ROUNDS ("full": 1,000); kill -9 of the
 # daemon in the middle, and recovery by the one command that doctor names. Not every kernel needs as
 # many rounds in every run.
 # vm: --no-load --timeout 1200

@@ -8,12 +8,12 @@
 # kernels: all
 # elsewhere: VEXFS_OPERATIONS=3000
 #
-# 20,000 operations on each unless $VEXFS_OPERATIONS says otherwise (a number, or "full" for
+# 10,000 operations on each unless $VEXFS_OPERATIONS says otherwise (a number, or "full" for
 # 1,000,000). The seed is random and printed; VEXFS_SEED=N repeats it. VEXFS_FILE_SYSTEMS: only
 # these.
 set -uo pipefail
 
-operations=${VEXFS_OPERATIONS:-20000}
+operations=${VEXFS_OPERATIONS:-10000}
 [[ $operations != full ]] || operations=1000000
 processes=${VEXFS_PROCESSES:-4}
 seed=${VEXFS_SEED:-$((SRANDOM % 1000000))}

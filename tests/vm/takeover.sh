@@ -4,7 +4,7 @@
 # nothing lost and nothing twice; how long a channel without an owner is kept, and when not; and an
 # owner that dies at each step of making one leaves nothing behind.
 #
-# At least 8 kills, unless $VEXFS_KILLS says otherwise (a number, or "full" for 500).
+# At least 4 kills, unless $VEXFS_KILLS says otherwise (a number, or "full" for 500).
 # vm: --mem 3072 --timeout 1200
 # long: --timeout 12000
 # kernels: all
