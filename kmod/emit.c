@@ -334,6 +334,13 @@ static noinline void time_it(struct vx_channel *ch, u64 since)
 	this_cpu_inc(ch->counters->latency[bucket]);
 }
 
+/* The object has just got its first name, and is known. */
+static __always_inline bool is_new(unsigned int op, const struct vx_fact *f)
+{
+	return (op == VX_OP_FILE_CREATE || op == VX_OP_SYMLINK_CREATE) && f->inode &&
+	       !(f->more && f->error);
+}
+
 static __always_inline void report(struct vx_super *s, unsigned int op, const struct vx_fact *f)
 {
 	struct vx_counters *c = this_cpu_ptr(s->channel->counters);
@@ -343,7 +350,7 @@ static __always_inline void report(struct vx_super *s, unsigned int op, const st
 	c->seen[op]++;
 	if (unlikely(op == VX_OP_DIR_DELETE))
 		vx_dirs_deleted(s, f);
-	if (op == VX_OP_FILE_CREATE || op == VX_OP_SYMLINK_CREATE)
+	if (is_new(op, f))
 		vx_last_link_forget(s, f->inode);
 	if (unlikely(f->more))
 		write_more(s, smp_processor_id(), op, f, now);
