@@ -7,6 +7,8 @@
 #include <string>
 
 #include "vexfs/client.hpp"
+#include "vexfs/consumer.h"
+#include "vexfs/consumer.hpp"
 
 struct vexfs_client {
     vexfs::Client client;
@@ -45,6 +47,18 @@ int done(const Status& status) {
     return status ? 0 : c_fail(status);
 }
 
+int seek(vexfs_reader* reader, const char* cursor, Reader::Expired expired) {
+    reader->item = Reader::Item::end;
+    return fenced([&] {
+        const auto parsed = Cursor::parse(cursor);
+        return parsed ? done(reader->reader.seek(*parsed, expired)) : c_fail(parsed.status());
+    });
+}
+
+int give_cursor(const Result<Cursor>& cursor, char* text, std::size_t size) {
+    return cursor ? give_text(cursor->text(), text, size, "a cursor") : c_fail(cursor.status());
+}
+
 }  // namespace
 
 int c_fail(const Status& status) {
@@ -59,6 +73,8 @@ int c_fail(int code, const char* message) noexcept {
 }  // namespace vexfs
 
 using vexfs::c_fail;
+using vexfs::Consumer;
+using vexfs::Cursor;
 using vexfs::done;
 using vexfs::fenced;
 using vexfs::Reader;
@@ -86,19 +102,15 @@ void vexfs_reader_close(vexfs_reader* reader) {
 }
 
 int vexfs_reader_seek(vexfs_reader* reader, const char* cursor) {
-    reader->item = Reader::Item::end;
-    return fenced([&] {
-        const auto parsed = vexfs::Cursor::parse(cursor);
-        return parsed ? done(reader->reader.seek(*parsed)) : c_fail(parsed.status());
-    });
+    return vexfs::seek(reader, cursor, Reader::Expired::fail);
+}
+
+int vexfs_reader_seek_or_gap(vexfs_reader* reader, const char* cursor) {
+    return vexfs::seek(reader, cursor, Reader::Expired::gap);
 }
 
 int vexfs_reader_earliest(const vexfs_reader* reader, char* text, size_t size) {
-    return fenced([&] {
-        const auto cursor = reader->reader.earliest();
-        return cursor ? vexfs::give_text(cursor->text(), text, size, "a cursor")
-                      : c_fail(cursor.status());
-    });
+    return fenced([&] { return vexfs::give_cursor(reader->reader.earliest(), text, size); });
 }
 
 int vexfs_reader_seek_start(vexfs_reader* reader) {
@@ -146,8 +158,7 @@ int vexfs_reader_due_ms(const vexfs_reader* reader) {
 }
 
 int vexfs_reader_cursor(const vexfs_reader* reader, char* text, size_t size) {
-    return fenced(
-        [&] { return vexfs::give_text(reader->reader.cursor().text(), text, size, "a cursor"); });
+    return fenced([&] { return vexfs::give_cursor(reader->reader.cursor(), text, size); });
 }
 
 int vexfs_reader_wait(vexfs_reader* reader, int stop_fd, int timeout_ms) {
@@ -166,6 +177,38 @@ int vexfs_reader_wait_fd(vexfs_reader* reader) {
     return fenced([&] {
         const auto fd = reader->reader.wait_fd();
         return fd ? *fd : c_fail(fd.status());
+    });
+}
+
+int vexfs_consumer_create(const char* directory, const char* name, const char* cursor) {
+    return fenced([&] {
+        const auto at = Cursor::parse(cursor);
+        return at ? done(Consumer::create(directory, name, *at).status()) : c_fail(at.status());
+    });
+}
+
+int vexfs_consumer_remove(const char* directory, const char* name) {
+    return fenced([&] { return done(Consumer::remove(directory, name)); });
+}
+
+int vexfs_consumer_position(const char* directory, const char* name, char* text, size_t size) {
+    return fenced([&] {
+        const auto consumer = Consumer::open(directory, name);
+        return consumer ? vexfs::give_cursor(consumer->position(), text, size)
+                        : c_fail(consumer.status());
+    });
+}
+
+int vexfs_consumer_commit(const char* directory, const char* name, const char* expect,
+                          const char* cursor) {
+    return fenced([&] {
+        const auto from = Cursor::parse(expect);
+        const auto to = Cursor::parse(cursor);
+        if (!from || !to) {
+            return c_fail(from ? to.status() : from.status());
+        }
+        auto consumer = Consumer::open(directory, name);
+        return done(consumer ? consumer->commit(*from, *to) : consumer.status());
     });
 }
 

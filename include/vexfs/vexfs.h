@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * libvexfs for C (C11 or later): read the stream of events that vexfsd stores, and wait until the
- * daemon has caught up. The same as reader.hpp and client.hpp, with opaque handles.
+ * daemon has caught up. The same as reader.hpp and client.hpp, with opaque handles. consumer.h
+ * keeps positions.
  *
  *   vexfs_reader *reader;
  *   struct vexfs_event event;
@@ -74,6 +75,9 @@ void vexfs_reader_close(vexfs_reader *reader);
  * of what is written; -ESTALE (CURSOR_EXPIRED): events behind it are no longer kept; -EXDEV
  * (EPOCH_CHANGED): it is of another journal. The reader then stays where it was. */
 int vexfs_reader_seek(vexfs_reader *reader, const char *cursor);
+/* The same, but when events behind it are no longer kept, vexfs_reader_next() tells that as a loss,
+ * and goes on with what is. */
+int vexfs_reader_seek_or_gap(vexfs_reader *reader, const char *cursor);
 /* Writes the text of the earliest cursor that has not expired, as vexfs_reader_cursor() does. */
 int vexfs_reader_earliest(const vexfs_reader *reader, char *text, size_t size);
 /* Go in front of the oldest event that is kept; behind the newest one that is written now. */
@@ -86,9 +90,8 @@ int vexfs_reader_seek_time(vexfs_reader *reader, uint64_t real_ns);
 /* Moves on by one. VEXFS_EVENT, VEXFS_GAP or VEXFS_END; negative: the journal cannot be read on. */
 int vexfs_reader_next(vexfs_reader *reader);
 
-/* From here on events settle: what one object goes through in a row becomes one event, which is
- * told when the object has been quiet for `window_ms` (1 to 60000), at the latest after ten times
- * that.
+/* From here on events settle: what one object goes through in a row becomes one event, told when
+ * the object has been quiet for `window_ms` (1 to 60000), at the latest after ten times that.
  * docs/events.md, "Letting events settle", says what becomes of what, and what a cursor is then.
  * -EINVAL: `window_ms`; -EBUSY: they settle already. */
 int vexfs_reader_settle(vexfs_reader *reader, uint32_t window_ms);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // libvexfs's C face: what a program in C prints is what the JSON form of the same events says.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -16,6 +18,7 @@
 #include "support/temp_directory.hpp"
 #include "sys/loop.hpp"
 #include "translate/translate.hpp"
+#include "vexfs/consumer.hpp"
 #include "vexfs/reader.hpp"
 
 #ifdef VEXFS_C_PROGRAM
@@ -273,6 +276,45 @@ TEST_CASE("C face: a program waits until the daemon has caught up, and finds its
     CProgram nobody({"sync", socket});
     CHECK(nobody.errors().find("is not running") != std::string::npos);
     CHECK(nobody.status() == 1);
+}
+
+TEST_CASE("C face: a consumer goes on where it was, and is told what is no longer kept") {
+    const test::TempDirectory dir;
+    test::TestJournal journal(dir.path(), {.segment_bytes = 4096});
+    const auto happens = [&](unsigned events) {
+        for (unsigned i = 0; i < events; ++i) {
+            REQUIRE(test::put(*journal.store).ok());
+            REQUIRE(journal.flush().ok());
+        }
+    };
+    const auto consumes = [&](const std::string& items, std::uint64_t position) {
+        CProgram program({"consume", dir.path(), "index"});
+        CHECK(program.rest() == items + Cursor{journal.id(), position}.text() + "\n");
+        CHECK(program.errors().empty());
+        CHECK(program.status() == 0);
+        CHECK(Consumer::open(dir.path(), "index")->position()->seq == position);
+    };
+    happens(2);
+    consumes("event\nevent\n", 2);
+    consumes("", 2);
+    happens(1);
+    consumes("event\n", 3);
+
+    happens(60);
+    const UniqueFd folder(::open(dir.path().c_str(), O_RDONLY));
+    const auto segments = journal::list_segments(folder.get());
+    REQUIRE(segments->size() > 2);
+    const std::uint64_t last = segments->back();
+    for (const std::uint64_t first : *segments) {
+        if (first != last) {
+            std::filesystem::remove(dir / journal::segment_name(first));
+        }
+    }
+    std::string items = "gap\n";
+    for (std::uint64_t seq = last; seq <= 63; ++seq) {
+        items += "event\n";
+    }
+    consumes(items, 63);
 }
 
 TEST_CASE("c face: events settle") {

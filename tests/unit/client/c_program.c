@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vexfs/consumer.h"
 #include "vexfs/vexfs.h"
 
 /* What programs were compiled with stays where it is. */
@@ -273,6 +274,38 @@ static int settle(const char *directory)
 	return 0;
 }
 
+/* What the consumer has not dealt with yet, and its new position. It begins with what is kept. */
+static int consume(const char *directory, const char *name)
+{
+	char from[VEXFS_CURSOR_TEXT], to[VEXFS_CURSOR_TEXT];
+	vexfs_reader *reader;
+	int item, error = vexfs_reader_open(directory, &reader);
+
+	if (error < 0)
+		return fail("open", error);
+	error = vexfs_consumer_position(directory, name, from, sizeof(from));
+	if (error == -ENOENT) {
+		error = vexfs_reader_earliest(reader, from, sizeof(from));
+		if (error == 0)
+			error = vexfs_consumer_create(directory, name, from);
+	}
+	if (error < 0 || (error = vexfs_reader_seek_or_gap(reader, from)) < 0)
+		return fail("begin", error);
+	while ((item = vexfs_reader_next(reader)) > 0)
+		printf("%s\n", item == VEXFS_EVENT ? "event" : "gap");
+	if (vexfs_reader_cursor(reader, to, sizeof(to)) != 0)
+		return fail("cursor", 0);
+	error = vexfs_consumer_commit(directory, name, from, to);
+	if (error < 0)
+		return fail("commit", error);
+	printf("%s\n", to);
+	if (strcmp(from, to) != 0 &&
+	    vexfs_consumer_commit(directory, name, from, to) != -EAGAIN)
+		return fail("another commit", 0);
+	vexfs_reader_close(reader);
+	return 0;
+}
+
 static int is_wrong(const char *call, int got, int want)
 {
 	if (got == want && vexfs_error()[0] != '\0')
@@ -310,6 +343,9 @@ static int errors(const char *directory)
 	if (vexfs_reader_open(directory, &reader) != 0)
 		return fail("open", 0);
 	WANT(vexfs_reader_seek(reader, "yesterday"), -EINVAL);
+	WANT(vexfs_consumer_create(directory, "index", "yesterday"), -EINVAL);
+	WANT(vexfs_consumer_position(directory, "index", text, sizeof(text)), -ENOENT);
+	WANT(vexfs_consumer_remove(directory, "index"), -ENOENT);
 	WANT(vexfs_reader_seek(reader, "vx1:6f1c2c1e-0b54-4d0e-9a53-0d6c9b1d8f11:5"), -EXDEV);
 	if (vexfs_reader_earliest(reader, text, sizeof(text)) != 0 ||
 	    vexfs_reader_seek(reader, text) != 0)
@@ -366,10 +402,13 @@ int main(int argc, char **argv)
 		return sizes(argv[2]);
 	if (strcmp(what, "settle") == 0)
 		return settle(argv[2]);
+	if (strcmp(what, "consume") == 0 && argc > 3)
+		return consume(argv[2], argv[3]);
 	if (strcmp(what, "errors") == 0)
 		return errors(argv[2]);
 	if (strcmp(what, "sync") == 0)
 		return sync_with(argv[2]);
-	fprintf(stderr, "usage: c_program dump|follow|sizes|settle|errors|sync WHERE [CURSOR]\n");
+	fprintf(stderr, "usage: c_program dump|follow|sizes|settle|consume|errors|sync WHERE "
+		"[CURSOR|NAME]\n");
 	return 2;
 }
