@@ -151,9 +151,14 @@ TEST_CASE(
     const microseconds whole = scene.run_once("once");
     const std::string once = scene.index("once");
     REQUIRE(std::count(once.begin(), once.end(), '\n') > 20);
-    const unsigned kills = scene.run_killed("killed", false, whole / 12);
-    CHECK(scene.index("killed") == once);
-    CHECK(kills >= 10);
+    // How long it takes is different each time: when it was killed too seldom, earlier once more.
+    microseconds longest = whole / 12;
+    for (unsigned kills = 0; kills < 10; longest /= 2) {
+        const std::string database = "killed" + std::to_string(longest.count());
+        kills += scene.run_killed(database, false, longest);
+        REQUIRE(scene.index(database) == once);
+        REQUIRE(longest.count() > 0);
+    }
 }
 
 TEST_CASE(
