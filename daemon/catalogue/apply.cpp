@@ -71,7 +71,9 @@ Status Catalogue::add_name(const EventView& event) {
     if (!wanted || !*wanted) {
         return wanted.status();
     }
-    const Result<std::optional<CatalogueName>> before = find(parent_of(e), name_of(e));
+    const Status told = remove_untold(parent_of(e), name_of(e));
+    const Result<std::optional<CatalogueName>> before =
+        told ? find(parent_of(e), name_of(e)) : told;
     if (!before) {
         return before.status();
     }
@@ -104,7 +106,8 @@ Status Catalogue::add_name(const EventView& event) {
 Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
                               std::string_view name, Whose whose) {
     const vx_event& e = event.event();
-    const Result<std::optional<CatalogueName>> known = find(parent, name);
+    const Status told = remove_untold(parent, name);
+    const Result<std::optional<CatalogueName>> known = told ? find(parent, name) : told;
     if (!known) {
         return known.status();
     }
@@ -130,7 +133,10 @@ Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
 Status Catalogue::remove_known(const ObjectKey& parent, const CatalogueName& known,
                                std::uint64_t seq) {
     const std::int64_t fs = known_file_system(parent.fsid);
-    Status status = sql_.remove.bind(fs, parent.ino, parent.gen, known.name).run();
+    Status status = remove_untold(parent, known.name);
+    if (status) {
+        status = sql_.remove.bind(fs, parent.ino, parent.gen, known.name).run();
+    }
     if (status && known.since != seq) {
         status = sql_.put_old
                      .bind(fs, parent.ino, parent.gen, known.name, known.object.ino,
@@ -182,8 +188,7 @@ Status Catalogue::apply_rename(const EventView& event) {
                              taken ? Whose::the_objects : Whose::anybody);
     }
     if (status && *stays && displaced->name) {
-        status = set_name(old_parent, {vx_event_name2(&e), e.name2_len}, displaced->name->object,
-                          displaced->facts, event.seq);
+        status = swap(event, *displaced);
     }
     if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
         return status;
@@ -198,7 +203,21 @@ Status Catalogue::apply_rename(const EventView& event) {
     return status;
 }
 
-// A directory has one name: what else the catalogue has is from before a loss.
+// The other half of an exchange, before its event has come.
+Status Catalogue::swap(const EventView& event, const Displaced& displaced) {
+    const vx_event& e = event.event();
+    const vx_rename& rename = *vx_event_rename_const(&e);
+    const Place to{{e.fsid, rename.old_parent_ino, rename.old_parent_gen},
+                   {vx_event_name2(&e), e.name2_len}};
+    const Status status = set_name(to.parent, to.name, displaced.name->object, displaced.facts,
+                                   event.seq);
+    return status ? add_untold({to, displaced.name->object,
+                                Place{parent_of(e), std::string(name_of(e))}})
+                  : status;
+}
+
+// A directory has one name: what else the catalogue has is from before a loss. Nobody has been told
+// that it is not there any more.
 Status Catalogue::forget_other_names(const EventView& event) {
     const vx_event& e = event.event();
     const Result<std::vector<Place>> places = places_of(object_of(e));
@@ -210,9 +229,14 @@ Status Catalogue::forget_other_names(const EventView& event) {
             continue;
         }
         const Result<std::optional<CatalogueName>> stale = find(place.parent, place.name);
-        const Status status = stale && *stale
-                                  ? remove_known(place.parent, **stale, event.seq)
-                                  : stale.status();
+        Status status = stale && *stale ? remove_known(place.parent, **stale, event.seq)
+                                        : stale.status();
+        if (status) {
+            status = add_untold({place, object_of(e), {}});
+        }
+        if (status && on_unknown_) {
+            on_unknown_(place.parent);
+        }
         if (!status) {
             return status;
         }
@@ -221,17 +245,22 @@ Status Catalogue::forget_other_names(const EventView& event) {
 }
 
 // The other object of an exchange, if it stays below a root: it changes places with the first of
-// the two events, or the second would find it without a name, and unknown.
+// the two events, or the second would find it without a name, and unknown. If it is another one
+// than the catalogue thought, the second event finds that one there: where both names were given
+// by one event, that was the first of the two, and this one displaces nobody.
 Result<Catalogue::Displaced> Catalogue::displaced_by(const EventView& event) {
     const vx_event& e = event.event();
     if ((e.flags & VX_F_EXCHANGE) == 0) {
         return Displaced();
     }
     const vx_rename& rename = *vx_event_rename_const(&e);
+    const ObjectKey old_parent{e.fsid, rename.old_parent_ino, rename.old_parent_gen};
     Result<std::optional<CatalogueName>> there = find(parent_of(e), name_of(e));
-    const Result<bool> stays =
-        there ? knows({e.fsid, rename.old_parent_ino, rename.old_parent_gen}) : there.status();
-    if (!stays || !*stays || !*there || (*there)->object == object_of(e)) {
+    const Result<std::optional<CatalogueName>> here =
+        there ? find(old_parent, {vx_event_name2(&e), e.name2_len}) : there.status();
+    const Result<bool> stays = here ? knows(old_parent) : here.status();
+    if (!stays || !*stays || !*there || (*there)->object == object_of(e) ||
+        (*here && (*here)->since == (*there)->since)) {
         return stays ? Result<Displaced>(Displaced()) : stays.status();
     }
     const Result<std::optional<ObjectFacts>> facts = facts_of((*there)->object);

@@ -12,10 +12,10 @@ namespace vexfs {
 
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 // names: what has a name now. old_names: what had one, from the event `since` to before `until`,
-// in the order of `until`. A file system is a small number, so that keys are short.
+// in the order of `until`. untold: see Catalogue::Untold. A file system is a small number, so that keys are short.
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER, journal BLOB,
                   applied_seq INTEGER, applied_ns INTEGER, unhealed_seq INTEGER,
@@ -32,6 +32,9 @@ CREATE TABLE old_names(id INTEGER PRIMARY KEY, fs INTEGER, parent INTEGER, paren
                        until INTEGER);
 CREATE INDEX old_names_in ON old_names(fs, parent, parent_gen, name);
 CREATE INDEX old_names_of ON old_names(fs, ino, gen);
+CREATE TABLE untold(id INTEGER PRIMARY KEY, fs INTEGER, parent INTEGER, parent_gen INTEGER,
+                    name BLOB, ino INTEGER, gen INTEGER, from_parent INTEGER, from_gen INTEGER,
+                    from_name BLOB, UNIQUE(fs, parent, parent_gen, name));
 CREATE TABLE objects(fs INTEGER, ino INTEGER, gen INTEGER, mode INTEGER, uid INTEGER, gid INTEGER,
                      size INTEGER, changed INTEGER, PRIMARY KEY(fs, ino, gen)) WITHOUT ROWID;
 )";
@@ -73,6 +76,9 @@ Status Catalogue::prepare_all() {
          VX_OBJECT},
         {&sql_.remove_facts, "DELETE FROM objects WHERE " VX_OBJECT},
         {&sql_.known, "SELECT 1 FROM names WHERE " VX_OBJECT " LIMIT 1"},
+        {&sql_.put_untold,
+         "INSERT INTO untold VALUES(NULL,?1,?2,?3,?4,?5,?6,?7,?8,iif(?9,?10,NULL))"},
+        {&sql_.remove_untold, "DELETE FROM untold WHERE " VX_KEY " AND name=?4 RETURNING 1"},
         {&sql_.save_meta, "UPDATE meta SET applied_seq=?1, applied_ns=?2"},
         {&sql_.save_unhealed,
          "UPDATE meta SET unhealed_seq=iif(?1, ?2, NULL), unhealed_ns=iif(?1, ?3, NULL)"},
@@ -191,8 +197,8 @@ Status Catalogue::read_meta() {
 
 Status Catalogue::refresh() {
     Result<Statement> meta = db_.prepare(
-        "SELECT applied_seq, applied_ns, unhealed_seq IS NOT NULL, unhealed_seq, unhealed_ns "
-        "FROM meta");
+        "SELECT applied_seq, applied_ns, unhealed_seq IS NOT NULL, unhealed_seq, unhealed_ns, "
+        "(SELECT count(*) FROM untold) FROM meta");
     Result<Statement> systems = db_.prepare("SELECT fs, fsid FROM file_systems");
     Result<bool> row = meta && systems ? meta->step() : meta ? systems.status() : meta.status();
     if (!row) {
@@ -204,6 +210,7 @@ Status Catalogue::refresh() {
     if (meta->number(2) != 0) {
         unhealed_ = Unhealed{meta->id(3), meta->id(4)};
     }
+    untold_ = meta->id(5);
     meta->reset();
     while ((row = systems->step()) && *row) {
         file_systems_[systems->id(1)] = systems->number(0);

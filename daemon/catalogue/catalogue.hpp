@@ -90,12 +90,28 @@ class Catalogue {
     [[nodiscard]] const std::optional<Unhealed>& unhealed() const { return unhealed_; }
     Status set_unhealed(const std::optional<Unhealed>& unhealed);
 
+    struct Place {
+        ObjectKey parent;
+        std::string name;
+    };
+
     // Applies an event. Events come in the order of their numbers.
     Status apply(const EventView& event);
     // Called with directories of which not everything is told: one that an event has brought from
     // outside of all roots, with what is in it; one that has gone and in which, as far as is known
-    // here, something was left; one of which nothing is known.
+    // here, something was left; one of which nothing is known; one that has a name in untold().
     void set_on_unknown(std::function<void(const ObjectKey&)> fn) { on_unknown_ = std::move(fn); }
+
+    // What events have shown of other names than their own, and no event has told since: whoever
+    // follows the stream does not know it. It goes with the event that tells it.
+    struct Untold {
+        Place place;
+        ObjectKey object;
+        // The object has got the name, by an exchange of which one event has come: it had this one.
+        // Nothing: it is a directory that has the name no more, because it has got another one.
+        std::optional<Place> from;
+    };
+    Result<std::vector<Untold>> untold();
 
     // A name as it was found by looking. Replaces what is known of it.
     Status set_name(const ObjectKey& parent, std::string_view name, const ObjectKey& object,
@@ -115,10 +131,6 @@ class Catalogue {
                                                 std::uint64_t at = kNow);
     Result<std::optional<CatalogueName>> find(const ObjectKey& parent, std::string_view name,
                                               std::uint64_t at = kNow);
-    struct Place {
-        ObjectKey parent;
-        std::string name;
-    };
     // All names of an object, now.
     Result<std::vector<Place>> places_of(const ObjectKey& object, std::uint64_t at = kNow);
     Result<std::optional<ObjectFacts>> facts_of(const ObjectKey& object);
@@ -153,6 +165,9 @@ class Catalogue {
     };
     Result<Displaced> displaced_by(const EventView& event);
     Status forget_other_names(const EventView& event);
+    Status swap(const EventView& event, const Displaced& displaced);
+    Status add_untold(const Untold& untold);
+    Status remove_untold(const ObjectKey& parent, std::string_view name);
     Status apply_rename(const EventView& event);
     Status take_facts(const EventView& event, bool changed);
     Result<bool> is_to_be_added(const EventView& event);
@@ -180,12 +195,12 @@ class Catalogue {
     std::map<std::uint64_t, std::int64_t> file_systems_;
     std::vector<CatalogueRoot> roots_;
     std::function<void(const ObjectKey&)> on_unknown_;
+    std::uint64_t untold_ = 0;  // how many there are
 
     struct Statements {
         Statement find, find_old, put, remove, put_old, in, in_old, places, places_old, facts,
-            put_facts, update_facts, remove_facts, known, save_meta, save_unhealed,
-            new_fs, prune, names,
-            directories;
+            put_facts, update_facts, remove_facts, known, put_untold, remove_untold, save_meta,
+            save_unhealed, new_fs, prune, names, directories;
     };
     Statements sql_;
 };

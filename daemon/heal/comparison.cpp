@@ -147,7 +147,7 @@ void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
     changed_.push_back(std::move(change));
 }
 
-Result<std::string> Comparison::old_path_of(const NameKey& name) {
+Result<std::string> Comparison::known_path_of(const NameKey& name) {
     const Result<std::string> parent = catalogue_.path_of(name.parent);
     return !parent || parent->empty() ? parent : path_below(*parent, name.name);
 }
@@ -207,10 +207,54 @@ Result<std::vector<Finding>> Comparison::findings() {
         return status;
     }
     Result<std::vector<Finding>> ordered = arrange(std::move(steps_), catalogue_);
-    if (ordered) {
-        std::move(changed_.begin(), changed_.end(), std::back_inserter(*ordered));
+    std::vector<Finding> all;
+    status = ordered ? tell_untold(all) : ordered.status();
+    if (!status) {
+        return status;
     }
-    return ordered;
+    std::move(ordered->begin(), ordered->end(), std::back_inserter(all));
+    std::move(changed_.begin(), changed_.end(), std::back_inserter(all));
+    return all;
+}
+
+// Where the catalogue has it by now, and with that everybody who has followed the stream: so before
+// all that is found.
+Status Comparison::tell_untold(std::vector<Finding>& out) {
+    const Result<std::vector<Catalogue::Untold>> all = catalogue_.untold();
+    if (!all) {
+        return all.status();
+    }
+    for (const Catalogue::Untold& untold : *all) {
+        const Catalogue::Place old = untold.from.value_or(untold.place);
+        Result<std::vector<Catalogue::Place>> now = catalogue_.places_of(untold.object);
+        Result<std::string> path = known_path_of({old.parent, old.name});
+        const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(untold.object);
+        if (!now || !path || !facts) {
+            return !now ? now.status() : path ? facts.status() : path.status();
+        }
+        Finding step;
+        step.op = VX_OP_DIR_DELETE;
+        step.object = untold.object;
+        step.parent = old.parent;
+        step.name = old.name;
+        step.path = *std::move(path);
+        step.facts = facts->value_or(ObjectFacts{.mode = S_IFDIR});
+        step.flags |= (S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0) |
+                      (untold.from ? VX_F_EXCHANGE : 0);
+        if (untold.from || !now->empty()) {
+            const Catalogue::Place to = untold.from ? untold.place : now->front();
+            path = known_path_of({to.parent, to.name});
+            step.op = VX_OP_FILE_RENAME;
+            step.old_parent = std::exchange(step.parent, to.parent);
+            step.name2 = std::exchange(step.name, to.name);
+            step.old_path = std::exchange(step.path, path.value_or(std::string()));
+        }
+        if (!path) {
+            return path.status();
+        }
+        out.push_back(std::move(step));
+    }
+    return {};
 }
 
 Status Comparison::explain(Appeared& appeared) {
@@ -236,7 +280,7 @@ Status Comparison::explain(Appeared& appeared) {
     step.op = *moved ? unsigned{VX_OP_FILE_RENAME} : unsigned{VX_OP_HARDLINK_CREATE};
     step.flags |= is_directory(now) ? VX_F_DIRECTORY : 0;
     if (*moved) {
-        Result<std::string> old_path = old_path_of(from);
+        Result<std::string> old_path = known_path_of(from);
         if (!old_path) {
             return old_path.status();
         }
@@ -303,7 +347,7 @@ Status Comparison::explain_gone() {
         }
         const bool nameless = places->size() + appearing_[gone.object] <= going[gone.object];
         const bool last = --deletions[gone.object] == 0 && nameless;
-        Result<std::string> path = old_path_of(name);
+        Result<std::string> path = known_path_of(name);
         if (!path) {
             return path.status();
         }

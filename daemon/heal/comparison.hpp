@@ -87,8 +87,9 @@ class Comparison {
                        const std::optional<ObjectFacts>& before);
     void tell_content(const Directory& parent, const ListedName& now);
     void tell(unsigned op, std::uint32_t flags, const Directory& parent, const ListedName& now);
-    Result<std::string> old_path_of(const NameKey& name);
+    Result<std::string> known_path_of(const NameKey& name);
     Status add_below_gone();
+    Status tell_untold(std::vector<Finding>& out);
     Status explain(Appeared& appeared);
     Result<bool> find_old_name(const Appeared& appeared, NameKey& from);
     Status explain_gone();

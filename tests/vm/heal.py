@@ -156,16 +156,17 @@ def storm(daemon, follower):
 
 
 def killed(daemon, follower):
-    """A daemon that dies while it heals: the next one does it."""
-    os.kill(daemon.pid, signal.SIGSTOP)
-    Work(follower.root, SEED + 3000).steps(2000)
-    os.kill(daemon.pid, signal.SIGCONT)
-    daemon.sync()
-    daemon.kill()
-    Work(follower.root, SEED + 3001).steps(100)
-    daemon.start()
-    healed(daemon)
-    compare("killed while it heals", daemon, follower)
+    """A daemon that dies while it heals: the next one does it, while the tree goes on changing."""
+    for number in range(HEALS):
+        os.kill(daemon.pid, signal.SIGSTOP)
+        Work(follower.root, SEED + 3000 + 2 * number).steps(2000)
+        os.kill(daemon.pid, signal.SIGCONT)
+        daemon.sync()
+        daemon.kill()
+        Work(follower.root, SEED + 3001 + 2 * number).steps(100)
+        daemon.start()
+        healed(daemon)
+        compare(f"killed while it heals, {number}", daemon, follower)
 
 
 def stopped(daemon, follower):
