@@ -15,7 +15,8 @@ namespace {
 constexpr std::int64_t kVersion = 2;
 
 // names: what has a name now. old_names: what had one, from the event `since` to before `until`,
-// in the order of `until`. untold: see Catalogue::Untold. A file system is a small number, so that keys are short.
+// in the order of `until`. untold: see Catalogue::Untold. A file system is a small number, so that
+// keys are short.
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER, journal BLOB,
                   applied_seq INTEGER, applied_ns INTEGER, unhealed_seq INTEGER,

@@ -96,7 +96,9 @@ class ChangingTree {
     }
 
     // What is there, beside what this catalogue says.
-    std::vector<Finding> compare(const Suspicion& suspicion) { return compare(*catalogue, suspicion); }
+    std::vector<Finding> compare(const Suspicion& suspicion) {
+        return compare(*catalogue, suspicion);
+    }
     std::vector<Finding> compare(Catalogue& of, const Suspicion& suspicion) {
         Comparison comparison(of, suspicion);
         std::vector<Directory> left{root_};
