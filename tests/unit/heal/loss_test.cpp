@@ -137,7 +137,9 @@ class Stream : public StreamPort {
         std::vector<Finding> events = tree.compare(kSizesAlone);
         tree.apply(events);
         for (Finding& event : events) {
-            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE;
+            // Of attributes too: the object may have other names elsewhere.
+            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE ||
+                                 event.op == VX_OP_FILE_CHMOD;
             loses_ = random_() % 4 == 0 ? !loses_ : loses_;
             if (loses_ && losing != Losing::nothing && (!content || losing == Losing::contents)) {
                 lose(event, content);
