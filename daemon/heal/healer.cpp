@@ -137,8 +137,8 @@ Status Healer::tell(std::vector<Finding> findings, Pending& left) {
     return {};
 }
 
-// What is left in the catalogue of directories that have gone. One that the catalogue has nowhere,
-// but below something that was found, is where that is: for the next look.
+// What is left in the catalogue of directories that have gone. One of which the catalogue does not
+// know where it is, but that is below something that was found, is where that is: for the next look.
 Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look) {
     if (everywhere) {
         const Result<std::vector<ObjectKey>> orphaned = tools_.follower.catalogue().orphaned();

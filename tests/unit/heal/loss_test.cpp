@@ -137,9 +137,7 @@ class Stream : public StreamPort {
         std::vector<Finding> events = tree.compare(kSizesAlone);
         tree.apply(events);
         for (Finding& event : events) {
-            // Of attributes too: the object may have other names elsewhere.
-            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE ||
-                                 event.op == VX_OP_FILE_CHMOD;
+            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE;
             loses_ = random_() % 4 == 0 ? !loses_ : loses_;
             if (loses_ && losing != Losing::nothing && (!content || losing == Losing::contents)) {
                 lose(event, content);
