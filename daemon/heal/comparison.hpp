@@ -60,11 +60,6 @@ class Comparison {
     // A directory that has gone: so has everything in it that is nowhere else.
     Status add_gone(const ObjectKey& directory);
 
-    // A listing has it where the catalogue does not.
-    [[nodiscard]] bool appears(const ObjectKey& object) const {
-        return appearing_.count(object) != 0;
-    }
-
     // So many differences are held.
     [[nodiscard]] std::size_t size() const {
         return appeared_.size() + gone_.size() + changed_.size();

@@ -57,7 +57,6 @@ struct Healer::Look {
     Comparison comparison;
     std::unordered_set<ObjectKey, ObjectKeyHash> seen;
     std::vector<ObjectKey> moved;  // directories that were not where they were looked for
-    std::vector<ObjectKey> later;  // they are where this look has found something
     bool more = false;             // there are more differences than are held at once
     Lister lister{Tools::kThreads};
 };
@@ -104,7 +103,6 @@ Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool care
     Pending left;
     left.everywhere = look.more;
     left.directories.insert(look.moved.begin(), look.moved.end());
-    left.directories.insert(look.later.begin(), look.later.end());
     left.since_seq = wanted.since_seq;
     left.since_ns = wanted.since_ns;
     left.gaps = wanted.gaps;
@@ -120,25 +118,11 @@ Status Healer::tell(std::vector<Finding> findings, Pending& left) {
         return told.status();
     }
     tools_.progress.told += told->events;
-    left.directories.insert(told->again.directories.begin(), told->again.directories.end());
-    if (Status status = tools_.catch_up(); !status) {
-        return status;
-    }
-    for (const ObjectKey& object : told->again.objects) {
-        const Result<std::vector<Catalogue::Place>> places =
-            tools_.follower.catalogue().places_of(object);
-        if (!places) {
-            return places.status();
-        }
-        for (const Catalogue::Place& place : *places) {
-            left.directories.insert(place.parent);
-        }
-    }
-    return {};
+    left.directories.insert(told->again.begin(), told->again.end());
+    return tools_.catch_up();
 }
 
-// What is left in the catalogue of directories that have gone. One of which the catalogue does not
-// know where it is, but that is below something that was found, is where that is: for the next look.
+// What is left in the catalogue of directories that have gone.
 Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look) {
     if (everywhere) {
         const Result<std::vector<ObjectKey>> orphaned = tools_.follower.catalogue().orphaned();
@@ -148,21 +132,7 @@ Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& 
         gone.insert(gone.end(), orphaned->begin(), orphaned->end());
     }
     for (const ObjectKey& directory : gone) {
-        if (look.seen.count(directory) != 0) {
-            continue;
-        }
-        const Result<std::vector<ObjectKey>> chain =
-            tools_.follower.catalogue().chain_of(directory);
-        Status status = chain.status();
-        const auto turns_up = [&](const ObjectKey& above) {
-            return look.seen.count(above) != 0 || look.comparison.appears(above);
-        };
-        if (status && !everywhere && std::any_of(chain->begin(), chain->end(), turns_up)) {
-            look.later.push_back(directory);
-        } else if (status) {
-            status = look.comparison.add_gone(directory);
-        }
-        if (!status) {
+        if (Status status = look.comparison.add_gone(directory); !status) {
             return status;
         }
     }
