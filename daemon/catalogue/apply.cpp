@@ -17,6 +17,12 @@ namespace {
 ObjectKey object_of(const vx_event& e) { return {e.fsid, e.ino, e.gen}; }
 ObjectKey parent_of(const vx_event& e) { return {e.fsid, e.parent_ino, e.parent_gen}; }
 std::string_view name_of(const vx_event& e) { return {vx_event_name(&e), e.name_len}; }
+// Of a FileRename.
+ObjectKey old_parent_of(const vx_event& e) {
+    const vx_rename& rename = *vx_event_rename_const(&e);
+    return {e.fsid, rename.old_parent_ino, rename.old_parent_gen};
+}
+std::string_view old_name_of(const vx_event& e) { return {vx_event_name2(&e), e.name2_len}; }
 
 }  // namespace
 
@@ -133,10 +139,7 @@ Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
 Status Catalogue::remove_known(const ObjectKey& parent, const CatalogueName& known,
                                std::uint64_t seq) {
     const std::int64_t fs = known_file_system(parent.fsid);
-    Status status = remove_untold(parent, known.name);
-    if (status) {
-        status = sql_.remove.bind(fs, parent.ino, parent.gen, known.name).run();
-    }
+    Status status = sql_.remove.bind(fs, parent.ino, parent.gen, known.name).run();
     if (status && known.since != seq) {
         status = sql_.put_old
                      .bind(fs, parent.ino, parent.gen, known.name, known.object.ino,
@@ -169,8 +172,6 @@ Status Catalogue::drop_if_nameless(const ObjectKey& object) {
 
 Status Catalogue::apply_rename(const EventView& event) {
     const vx_event& e = event.event();
-    const vx_rename& rename = *vx_event_rename_const(&e);
-    const ObjectKey old_parent{e.fsid, rename.old_parent_ino, rename.old_parent_gen};
     const ObjectKey object = object_of(e);
     const Result<bool> known = knows(object);
     const Result<bool> stays = known ? inside(event, parent_of(e)) : known;
@@ -184,7 +185,7 @@ Status Catalogue::apply_rename(const EventView& event) {
         // Any rename leaves it free; one half of an exchange leaves it to the other, which may have
         // come there with the first event.
         const bool taken = (e.flags & VX_F_EXCHANGE) != 0 && !displaced->name;
-        status = remove_name(event, old_parent, {vx_event_name2(&e), e.name2_len},
+        status = remove_name(event, old_parent_of(e), old_name_of(e),
                              taken ? Whose::the_objects : Whose::anybody);
     }
     if (status && *stays && displaced->name) {
@@ -206,9 +207,7 @@ Status Catalogue::apply_rename(const EventView& event) {
 // The other half of an exchange, before its event has come.
 Status Catalogue::swap(const EventView& event, const Displaced& displaced) {
     const vx_event& e = event.event();
-    const vx_rename& rename = *vx_event_rename_const(&e);
-    const Place to{{e.fsid, rename.old_parent_ino, rename.old_parent_gen},
-                   {vx_event_name2(&e), e.name2_len}};
+    const Place to{old_parent_of(e), std::string(old_name_of(e))};
     const Status status = set_name(to.parent, to.name, displaced.name->object, displaced.facts,
                                    event.seq);
     return status ? add_untold({to, displaced.name->object,
@@ -253,11 +252,10 @@ Result<Catalogue::Displaced> Catalogue::displaced_by(const EventView& event) {
     if ((e.flags & VX_F_EXCHANGE) == 0) {
         return Displaced();
     }
-    const vx_rename& rename = *vx_event_rename_const(&e);
-    const ObjectKey old_parent{e.fsid, rename.old_parent_ino, rename.old_parent_gen};
+    const ObjectKey old_parent = old_parent_of(e);
     Result<std::optional<CatalogueName>> there = find(parent_of(e), name_of(e));
     const Result<std::optional<CatalogueName>> here =
-        there ? find(old_parent, {vx_event_name2(&e), e.name2_len}) : there.status();
+        there ? find(old_parent, old_name_of(e)) : there.status();
     const Result<bool> stays = here ? knows(old_parent) : here.status();
     if (!stays || !*stays || !*there || (*there)->object == object_of(e) ||
         (*here && (*here)->since == (*there)->since)) {
@@ -302,7 +300,11 @@ Status Catalogue::forget_below(const ObjectKey& directory, std::uint64_t seq) {
             if (name.type == S_IFDIR) {
                 left.push_back(name.object);
             }
-            if (Status status = remove_known(here, name, seq); !status) {
+            Status status = remove_untold(here, name.name);
+            if (status) {
+                status = remove_known(here, name, seq);
+            }
+            if (!status) {
                 return status;
             }
         }
