@@ -189,6 +189,22 @@ class ChangingTree {
     [[nodiscard]] std::string path(const std::string& name) const {
         return path_below(root_.path, name);
     }
+    // The event of a name in the root that becomes another one there; `flags` besides.
+    [[nodiscard]] Finding renamed(const ObjectKey& object, const ObjectFacts& facts,
+                                  const std::string& from, const std::string& to,
+                                  std::uint32_t flags) const {
+        Finding event;
+        event.op = VX_OP_FILE_RENAME;
+        event.flags = flags | (S_ISDIR(facts.mode) ? VX_F_DIRECTORY : 0);
+        event.object = object;
+        event.parent = event.old_parent = root_.object;
+        event.name = to;
+        event.name2 = from;
+        event.facts = facts;
+        event.path = path(to);
+        event.old_path = path(from);
+        return event;
+    }
     [[nodiscard]] std::uint64_t seq() const { return seq_; }
     [[nodiscard]] const Directory& root() const { return root_; }
 

@@ -165,17 +165,7 @@ TEST_CASE("an exchange needs no look, and leaves what is in the directory where 
         REQUIRE((name.ok() && name->has_value()));
         const auto facts = tree.catalogue->facts_of((*name)->object);
         REQUIRE((facts.ok() && facts->has_value()));
-        Finding finding;
-        finding.op = VX_OP_FILE_RENAME;
-        finding.flags = VX_F_EXCHANGE | ((*name)->type == S_IFDIR ? VX_F_DIRECTORY : 0);
-        finding.object = (*name)->object;
-        finding.parent = finding.old_parent = tree.root().object;
-        finding.name = to;
-        finding.name2 = from;
-        finding.facts = **facts;
-        finding.path = tree.path(to);
-        finding.old_path = tree.path(from);
-        return finding;
+        return tree.renamed((*name)->object, **facts, from, to, VX_F_EXCHANGE);
     };
     const std::vector<Finding> both{move("d", "f"), move("f", "d")};
     REQUIRE(::renameat2(AT_FDCWD, tree.path("d").c_str(), AT_FDCWD, tree.path("f").c_str(),

@@ -156,17 +156,8 @@ TEST_CASE("who was thought to be where an exchange came from is to be looked for
     REQUIRE(::rename(tree.path("one").c_str(), tree.path("stale").c_str()) == 0);
     std::vector<Finding> told;
     for (const auto& [from, to] : {std::pair("stale", "other"), std::pair("other", "stale")}) {
-        Finding finding;
-        finding.op = VX_OP_FILE_RENAME;
-        finding.flags = VX_F_EXCHANGE | VX_F_DIRECTORY;
-        finding.object = object_of(tree.path(from));
-        finding.parent = finding.old_parent = tree.root().object;
-        finding.name = to;
-        finding.name2 = from;
-        finding.facts = {.mode = S_IFDIR | 0755};
-        finding.path = tree.path(to);
-        finding.old_path = tree.path(from);
-        told.push_back(finding);
+        told.push_back(tree.renamed(object_of(tree.path(from)), {.mode = S_IFDIR | 0755}, from, to,
+                                    VX_F_EXCHANGE));
     }
     REQUIRE(::renameat2(AT_FDCWD, tree.path("stale").c_str(), AT_FDCWD,
                         tree.path("other").c_str(), RENAME_EXCHANGE) == 0);
@@ -191,17 +182,10 @@ TEST_CASE("a directory that is told to move has no other name, and that is told"
     const auto e = tree.catalogue->find(tree.root().object, "e");
     REQUIRE((d.ok() && *d && e.ok() && *e));
     // To a place of which nothing is known (that is lost), and from there into the other one.
-    Finding finding;
-    finding.op = VX_OP_FILE_RENAME;
-    finding.flags = VX_F_DIRECTORY;
-    finding.object = (*d)->object;
+    Finding finding =
+        tree.renamed((*d)->object, {.mode = S_IFDIR | 0755}, "somewhere", "here", 0);
     finding.parent = (*e)->object;
-    finding.old_parent = tree.root().object;
-    finding.name = "here";
-    finding.name2 = "somewhere";
-    finding.facts = {.mode = S_IFDIR | 0755};
     finding.path = tree.path("e/here");
-    finding.old_path = tree.path("somewhere");
     REQUIRE(::rename(tree.path("d").c_str(), tree.path("e/here").c_str()) == 0);
     tree.apply_after_a_loss(*tree.catalogue, {finding});
     const auto findings = tree.compare(kSizesAlone);
@@ -222,20 +206,9 @@ TEST_CASE("both halves of an exchange are believed, whoever was thought to be th
     std::ofstream(tree.path("other")) << "is there";
     const ObjectKey one = object_of(tree.path("one"));
     const ObjectKey other = object_of(tree.path("other"));
-    const auto half = [&](const ObjectKey& object, const char* from, const char* to) {
-        Finding finding;
-        finding.op = VX_OP_FILE_RENAME;
-        finding.flags = VX_F_EXCHANGE | (object == one ? VX_F_DIRECTORY : 0);
-        finding.object = object;
-        finding.parent = finding.old_parent = tree.root().object;
-        finding.name = to;
-        finding.name2 = from;
-        finding.facts = {.mode = object == one ? S_IFDIR | 0755U : S_IFREG | 0644U, .size = 8};
-        finding.path = tree.path(to);
-        finding.old_path = tree.path(from);
-        return finding;
-    };
-    std::vector<Finding> halves{half(one, "one", "other"), half(other, "other", "one")};
+    std::vector<Finding> halves{
+        tree.renamed(one, {.mode = S_IFDIR | 0755}, "one", "other", VX_F_EXCHANGE),
+        tree.renamed(other, {.mode = S_IFREG | 0644, .size = 8}, "other", "one", VX_F_EXCHANGE)};
     if (GENERATE(true, false)) {
         std::swap(halves[0], halves[1]);
     }
