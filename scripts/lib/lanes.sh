@@ -4,8 +4,8 @@
 # build folder, mounts and ports, so one of them runs at a time; a module is built before the first
 # guest that loads one starts.
 
-# "NAME KIND FILE KERNEL" of each suite that has not been started yet; by its process the same
-# and START, in seconds as SECONDS has it, of each that runs.
+# "NAME KIND FILE KERNEL" of each suite that has not been started yet; by its process "NAME KIND
+# FILE START KERNEL" of each that runs, START as SECONDS had it. The host's have no kernel.
 PENDING=()
 declare -A RUNNING=()
 # Suites of which the emulator failed, once. A second time would be no accident.
@@ -48,7 +48,7 @@ start_next() {
         else
             run_suite "$kind" "$file" "$kernel" >"$log" 2>&1 </dev/null &
         fi
-        RUNNING[$!]="$name $kind $file $kernel $SECONDS"
+        RUNNING[$!]="$name $kind $file $SECONDS $kernel"
         set +m
         return 0
     done
@@ -91,7 +91,7 @@ say_end() {
 end_one() {
     local process status=0 name kind file kernel start log verdict=ok
     wait -n -p process "${!RUNNING[@]}" || status=$?
-    read -r name kind file kernel start <<<"${RUNNING[$process]}"
+    read -r name kind file start kernel <<<"${RUNNING[$process]}"
     unset "RUNNING[$process]"
     log=$(log_of "$name")
     if [[ $status == "$EMULATOR_FAILED" && ! -v AGAIN[$name] ]]; then
