@@ -38,8 +38,10 @@ Status Catalogue::apply(const EventView& event) {
         case VX_OP_HARDLINK_CREATE:
             return add_name(event);
         case VX_OP_FILE_DELETE:
-        case VX_OP_DIR_DELETE:
-            return remove_name(event, parent_of(e), name_of(e), Whose::anybody);
+        case VX_OP_DIR_DELETE: {
+            const Status status = remove_name(event, parent_of(e), name_of(e), Whose::anybody);
+            return status && (e.flags & VX_F_LAST_LINK) == 0 ? take_facts(event, false) : status;
+        }
         case VX_OP_FILE_RENAME:
             return apply_rename(event);
         case VX_OP_FILE_WRITE:
@@ -95,16 +97,17 @@ Status Catalogue::add_name(const EventView& event) {
             return status;
         }
     }
-    const Result<std::optional<ObjectFacts>> known = facts_of(object_of(e));
+    const bool is_new = event.op() != VX_OP_HARDLINK_CREATE && event.op() != VX_OP_FILE_RENAME;
+    const Result<std::optional<ObjectFacts>> known =
+        is_new ? std::optional<ObjectFacts>() : facts_of(object_of(e));
     if (!known) {
         return known.status();
     }
-    const bool is_new = event.op() != VX_OP_HARDLINK_CREATE && event.op() != VX_OP_FILE_RENAME;
     const ObjectFacts facts{.mode = e.mode,
                             .uid = e.owner_uid,
                             .gid = e.owner_gid,
                             .size = e.size,
-                            .changed = is_new || !*known ? event.seq : (*known)->changed};
+                            .changed = *known ? (*known)->changed : event.seq};
     return set_name(parent_of(e), name_of(e), object_of(e), facts, event.seq);
 }
 
@@ -163,17 +166,17 @@ Status Catalogue::ask_for_what_is_left(const CatalogueName& gone) {
 }
 
 Status Catalogue::drop_if_nameless(const ObjectKey& object) {
-    const Result<bool> named = knows(object);
-    if (!named || *named) {
-        return named.status();
-    }
-    return sql_.remove_facts.bind(known_file_system(object.fsid), object.ino, object.gen).run();
+    return is_root(object) ? Status()
+                           : sql_.remove_nameless
+                                 .bind(known_file_system(object.fsid), object.ino, object.gen)
+                                 .run();
 }
 
 Status Catalogue::apply_rename(const EventView& event) {
     const vx_event& e = event.event();
     const ObjectKey object = object_of(e);
-    const Result<bool> known = knows(object);
+    const bool directory = (e.flags & VX_F_DIRECTORY) != 0;
+    const Result<bool> known = directory ? knows(object) : true;
     const Result<bool> stays = known ? inside(event, parent_of(e)) : known;
     const Result<Displaced> displaced = stays ? displaced_by(event) : stays.status();
     if (!displaced) {
@@ -191,7 +194,7 @@ Status Catalogue::apply_rename(const EventView& event) {
     if (status && *stays && displaced->name) {
         status = swap(event, *displaced);
     }
-    if (!status || (e.flags & VX_F_DIRECTORY) == 0) {
+    if (!status || !directory) {
         return status;
     }
     if (!*stays) {

@@ -75,7 +75,9 @@ Status Catalogue::prepare_all() {
         {&sql_.update_facts,
          "UPDATE objects SET mode=?4, uid=?5, gid=?6, size=?7, changed=max(changed,?8) WHERE "
          VX_OBJECT},
-        {&sql_.remove_facts, "DELETE FROM objects WHERE " VX_OBJECT},
+        {&sql_.remove_nameless,
+         "DELETE FROM objects WHERE " VX_OBJECT
+         " AND NOT EXISTS (SELECT 1 FROM names WHERE " VX_OBJECT ")"},
         {&sql_.known, "SELECT 1 FROM names WHERE " VX_OBJECT " LIMIT 1"},
         {&sql_.put_untold,
          "INSERT INTO untold VALUES(NULL,?1,?2,?3,?4,?5,?6,?7,?8,iif(?9,?10,NULL))"},

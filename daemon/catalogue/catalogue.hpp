@@ -137,6 +137,9 @@ class Catalogue {
     // An absolute path of it, as events call it, and where to look for it; empty: none is known.
     Result<std::string> path_of(const ObjectKey& object, std::uint64_t at = kNow);
     Result<std::string> look_for(const ObjectKey& object);
+    // It, and the directories above it: to a root, to one that has no name, or, where a loss has
+    // made that of it, once round a circle.
+    Result<std::vector<ObjectKey>> chain_of(const ObjectKey& object);
     // Directories with names in them that have none themselves. Looks at everything.
     Result<std::vector<ObjectKey>> orphaned();
     // It is a root, or has a name.
@@ -199,7 +202,7 @@ class Catalogue {
 
     struct Statements {
         Statement find, find_old, put, remove, put_old, in, in_old, places, places_old, facts,
-            put_facts, update_facts, remove_facts, known, put_untold, remove_untold, save_meta,
+            put_facts, update_facts, remove_nameless, known, put_untold, remove_untold, save_meta,
             save_unhealed, new_fs, prune, names, directories;
     };
     Statements sql_;

@@ -205,6 +205,21 @@ Result<std::string> Catalogue::path_from(std::string CatalogueRoot::*top, const 
     return std::string();
 }
 
+Result<std::vector<ObjectKey>> Catalogue::chain_of(const ObjectKey& object) {
+    std::vector<ObjectKey> chain{object};
+    while (chain.size() < kDepthMax) {
+        const Result<std::vector<Place>> places = places_of(chain.back());
+        if (!places) {
+            return places.status();
+        }
+        if (places->empty() || places->front().parent == object) {
+            break;
+        }
+        chain.push_back(places->front().parent);
+    }
+    return chain;
+}
+
 Result<std::vector<ObjectKey>> Catalogue::orphaned() {
     Result<Statement> all = db_.prepare(
         "SELECT DISTINCT fsid, parent, parent_gen FROM names n JOIN file_systems f USING(fs) "

@@ -67,7 +67,9 @@ Status Comparison::add(const Listing& listing, std::vector<Directory>& known,
                 gone_[{parent, old->name}] = {.object = old->object, .type = old->type};
             }
             appeared_.push_back({listing.directory, now, is_known});
-            ++appearing_[now.object];
+            Appearing& appearing = appearing_[now.object];
+            appearing.names++;
+            appearing.path = path_below(listing.directory.path, now.name);
         } else if (!now.covered) {
             status = compare(listing.directory, *old, now);
         }
@@ -150,6 +152,24 @@ void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
 Result<std::string> Comparison::known_path_of(const NameKey& name) {
     const Result<std::string> parent = catalogue_.path_of(name.parent);
     return !parent || parent->empty() ? parent : path_below(*parent, name.name);
+}
+
+// Where a directory is to be looked for, which may be below one that has appeared elsewhere.
+Result<std::string> Comparison::look_for(const ObjectKey& directory) {
+    std::string below;
+    const Result<std::vector<ObjectKey>> chain = catalogue_.chain_of(directory);
+    for (std::size_t i = 0; chain && i < chain->size(); ++i) {
+        const auto appearing = appearing_.find((*chain)[i]);
+        if (appearing != appearing_.end()) {
+            return appearing->second.path + below;
+        }
+        const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of((*chain)[i]);
+        if (!places) {
+            return places.status();
+        }
+        below.insert(0, places->empty() ? "" : "/" + places->front().name);
+    }
+    return chain ? catalogue_.look_for(directory) : chain.status();
 }
 
 Status Comparison::add_gone(const ObjectKey& directory) {
@@ -314,11 +334,12 @@ Result<bool> Comparison::find_old_name(const Appeared& appeared, NameKey& from) 
         if (listed_.count(place.parent) != 0 || gone_.count(key) != 0) {
             continue;
         }
-        const Result<std::string> path = catalogue_.look_for(place.parent);
+        const Result<std::string> path = look_for(place.parent);
         if (!path) {
             return path.status();
         }
-        if (is_directory(appeared.name) || !has_name({place.parent, *path}, place.name, object)) {
+        const bool has = has_name({place.parent, *path}, place.name, object).value_or(true);
+        if (is_directory(appeared.name) || !has) {
             gone_[key] = {.object = object,
                           .type = appeared.name.facts.mode & S_IFMT,
                           .moved = true};
@@ -345,7 +366,7 @@ Status Comparison::explain_gone() {
         if (!places || !facts) {
             return places ? facts.status() : places.status();
         }
-        const bool nameless = places->size() + appearing_[gone.object] <= going[gone.object];
+        const bool nameless = places->size() + appearing_[gone.object].names <= going[gone.object];
         const bool last = --deletions[gone.object] == 0 && nameless;
         Result<std::string> path = known_path_of(name);
         if (!path) {

@@ -60,6 +60,11 @@ class Comparison {
     // A directory that has gone: so has everything in it that is nowhere else.
     Status add_gone(const ObjectKey& directory);
 
+    // A listing has it where the catalogue does not.
+    [[nodiscard]] bool appears(const ObjectKey& object) const {
+        return appearing_.count(object) != 0;
+    }
+
     // So many differences are held.
     [[nodiscard]] std::size_t size() const {
         return appeared_.size() + gone_.size() + changed_.size();
@@ -88,6 +93,7 @@ class Comparison {
     void tell_content(const Directory& parent, const ListedName& now);
     void tell(unsigned op, std::uint32_t flags, const Directory& parent, const ListedName& now);
     Result<std::string> known_path_of(const NameKey& name);
+    Result<std::string> look_for(const ObjectKey& directory);
     Status add_below_gone();
     Status tell_untold(std::vector<Finding>& out);
     Status explain(Appeared& appeared);
@@ -100,7 +106,11 @@ class Comparison {
     Names gone_;
     std::unordered_multimap<ObjectKey, NameKey, ObjectKeyHash> gone_of_;
     std::vector<Appeared> appeared_;
-    std::unordered_map<ObjectKey, unsigned, ObjectKeyHash> appearing_;  // how many names of it
+    struct Appearing {
+        unsigned names = 0;  // so many
+        std::string path;    // of one of them
+    };
+    std::unordered_map<ObjectKey, Appearing, ObjectKeyHash> appearing_;
     std::unordered_set<ObjectKey, ObjectKeyHash> created_;
     std::vector<Finding> steps_;    // names, in no order yet
     std::vector<Finding> changed_;  // facts and content: behind all names, each once

@@ -41,7 +41,7 @@ class Follower {
     // Applies what there is, at most a batch. False: nothing more is written. An error leaves the
     // catalogue as it was at the last commit.
     Result<bool> turn();
-    // Applies everything up to this number.
+    // Applies everything up to this number, and a loss right behind it.
     Status catch_up(std::uint64_t seq);
 
     // Changes the catalogue in a transaction; what fails leaves it as it was.

@@ -57,6 +57,7 @@ struct Healer::Look {
     Comparison comparison;
     std::unordered_set<ObjectKey, ObjectKeyHash> seen;
     std::vector<ObjectKey> moved;  // directories that were not where they were looked for
+    std::vector<ObjectKey> later;  // they are where this look has found something
     bool more = false;             // there are more differences than are held at once
     Lister lister{Tools::kThreads};
 };
@@ -76,16 +77,28 @@ Status Healer::heal(Pending& wanted, const std::vector<Scope>& scopes) {
     return status ? tools_.catch_up() : status;
 }
 
+// From here on the stream remembers what events speak of. A loss that comes with what has happened
+// before is looked for at once: it may tell where something has gone to. What events have said
+// before that loss does not count: it may have been undone by what was lost.
+Status Healer::begin(Pending& wanted) {
+    for (unsigned n = 1;; ++n) {
+        Status status = tools_.stream.begin();
+        if (status) {
+            status = tools_.catch_up();
+        }
+        if (!status || !tools_.follower.pending().any() || n == kLossesMax) {
+            return status;
+        }
+        wanted.add(tools_.follower.take_pending());
+    }
+}
+
 // Looks once, and tells. `wanted` is then what is left to be looked at.
 Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool careful) {
-    Status status = tools_.stream.begin();
-    if (status) {
-        status = tools_.catch_up();
-    }
+    Status status = begin(wanted);
     if (!status) {
         return status;
     }
-    wanted.add(tools_.follower.take_pending());  // it may tell where something has gone to
     Look look(tools_.follower.catalogue(), suspicion_of(wanted, scopes));
     status = look_at(wanted, scopes, look);
     if (status && !wanted.everywhere && !look.moved.empty()) {
@@ -103,6 +116,7 @@ Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool care
     Pending left;
     left.everywhere = look.more;
     left.directories.insert(look.moved.begin(), look.moved.end());
+    left.directories.insert(look.later.begin(), look.later.end());
     left.since_seq = wanted.since_seq;
     left.since_ns = wanted.since_ns;
     left.gaps = wanted.gaps;
@@ -118,11 +132,25 @@ Status Healer::tell(std::vector<Finding> findings, Pending& left) {
         return told.status();
     }
     tools_.progress.told += told->events;
-    left.directories.insert(told->again.begin(), told->again.end());
-    return tools_.catch_up();
+    left.directories.insert(told->again.directories.begin(), told->again.directories.end());
+    if (Status status = tools_.catch_up(); !status) {
+        return status;
+    }
+    for (const ObjectKey& object : told->again.objects) {
+        const Result<std::vector<Catalogue::Place>> places =
+            tools_.follower.catalogue().places_of(object);
+        if (!places) {
+            return places.status();
+        }
+        for (const Catalogue::Place& place : *places) {
+            left.directories.insert(place.parent);
+        }
+    }
+    return {};
 }
 
-// What is left in the catalogue of directories that have gone.
+// What is left in the catalogue of directories that have gone. One that the catalogue has nowhere,
+// but below something that was found, is where that is: for the next look.
 Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look) {
     if (everywhere) {
         const Result<std::vector<ObjectKey>> orphaned = tools_.follower.catalogue().orphaned();
@@ -132,7 +160,21 @@ Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& 
         gone.insert(gone.end(), orphaned->begin(), orphaned->end());
     }
     for (const ObjectKey& directory : gone) {
-        if (Status status = look.comparison.add_gone(directory); !status) {
+        if (look.seen.count(directory) != 0) {
+            continue;
+        }
+        const Result<std::vector<ObjectKey>> chain =
+            tools_.follower.catalogue().chain_of(directory);
+        Status status = chain.status();
+        const auto turns_up = [&](const ObjectKey& above) {
+            return look.seen.count(above) != 0 || look.comparison.appears(above);
+        };
+        if (status && !everywhere && std::any_of(chain->begin(), chain->end(), turns_up)) {
+            look.later.push_back(directory);
+        } else if (status) {
+            status = look.comparison.add_gone(directory);
+        }
+        if (!status) {
             return status;
         }
     }

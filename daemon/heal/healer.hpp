@@ -19,7 +19,6 @@ namespace vexfs::heal {
 
 class Healer {
   public:
-    static constexpr unsigned kPassesMax = 100;  // then the tree changes too fast: later
     static constexpr unsigned kLossesMax = 10;  // passes that are given up when more is lost
     static constexpr unsigned kRoundsMax = 10;  // after what moves while it is looked for
     static constexpr std::size_t kDifferencesMax = 500'000;  // of one pass; the next has the rest
@@ -33,6 +32,7 @@ class Healer {
 
   private:
     struct Look;
+    Status begin(Pending& wanted);
     Status pass(Pending& wanted, const std::vector<Scope>& scopes, bool careful);
     Status look_at(const Pending& wanted, const std::vector<Scope>& scopes, Look& look);
     Status take(const Listing& listing, bool everywhere, const std::vector<Scope>& scopes,

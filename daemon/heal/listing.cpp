@@ -139,12 +139,15 @@ Listing list(Directory directory) {
     return out;
 }
 
-bool has_name(const Directory& directory, const std::string& name, const ObjectKey& object) {
+std::optional<bool> has_name(const Directory& directory, const std::string& name,
+                             const ObjectKey& object) {
     Looked parent;
     Looked it;
-    return look(open_directory(directory.path), directory.object.fsid, parent) &&
-           parent.object == directory.object &&
-           look(UniqueFd(::openat(parent.fd.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)),
+    if (!look(open_directory(directory.path), directory.object.fsid, parent) ||
+        parent.object != directory.object) {
+        return std::nullopt;
+    }
+    return look(UniqueFd(::openat(parent.fd.get(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)),
                 object.fsid, it) &&
            it.object == object;
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ struct Listing {
 // than PATH_MAX.
 Listing list(Directory directory);
 
-// Whether `object` is what has that name in a directory now.
-bool has_name(const Directory& directory, const std::string& name, const ObjectKey& object);
+// Whether `object` is what has that name in a directory now; nothing: the directory is not there.
+std::optional<bool> has_name(const Directory& directory, const std::string& name,
+                             const ObjectKey& object);
 
 }  // namespace vexfs::heal

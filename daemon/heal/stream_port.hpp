@@ -9,6 +9,7 @@
 
 #include "base/status.hpp"
 #include "heal/finding.hpp"
+#include "heal/touched.hpp"
 
 namespace vexfs::heal {
 
@@ -23,11 +24,11 @@ class StreamPort {
     virtual Status begin() = 0;
 
     // Puts events into the stream that say this, in this order, but for those that events since
-    // begin() settle (touched.hpp). Everything that had happened when the findings were made must
+    // begin() settle (telling.hpp). Everything that had happened when the findings were made must
     // have been waited for by sync().
     struct Told {
         std::size_t events = 0;
-        std::vector<ObjectKey> again;  // directories to be looked at once more
+        Again again;
     };
     virtual Result<Told> tell(std::vector<Finding> findings) = 0;
 };

@@ -9,7 +9,7 @@
 namespace vexfs::heal {
 
 Status Tools::catch_up_with_calls() const {
-    std::this_thread::sleep_for(std::chrono::milliseconds(kCallMs));
+    std::this_thread::sleep_for(std::chrono::milliseconds(call_ms));
     return catch_up();
 }
 

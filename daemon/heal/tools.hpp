@@ -39,12 +39,12 @@ struct Progress {
 struct Tools {
     static constexpr unsigned kThreads = 4;      // that read directories
     static constexpr unsigned kPassesMax = 100;  // of one look: then the tree changes too fast
-    static constexpr unsigned kCallMs = 100;     // that a call takes to say what it has done
 
     Follower& follower;
     StreamPort& stream;
     Progress& progress;
     std::function<bool()> stop;  // whether to give up
+    unsigned call_ms = 100;      // that a call takes to say what it has done
 
     // Changes the catalogue, or leaves it as it is.
     Status change(const std::function<Status(Catalogue&)>& fn) const {

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint64_t kContent =
     VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_TRUNCATE);
 constexpr std::uint64_t kAttributes = VX_OP_BIT(VX_OP_FILE_CHMOD) | VX_OP_BIT(VX_OP_FILE_CHOWN);
+constexpr std::uint64_t kWritten = VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_CLOSE);
 constexpr std::uint64_t kNaming =
     VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_FILE_RENAME) |
     VX_OP_BIT(VX_OP_DIR_CREATE) | VX_OP_BIT(VX_OP_DIR_DELETE) | VX_OP_BIT(VX_OP_SYMLINK_CREATE) |
@@ -74,28 +75,31 @@ bool Touched::facts(const ObjectKey& object) const {
     return has(Kind::content, object) || has(Kind::attributes, object);
 }
 
-bool Touched::settles(const Finding& f, std::vector<ObjectKey>& again) const {
-    switch (f.op) {
-        case VX_OP_SYNC:
-            return false;
-        case VX_OP_FILE_CHMOD:
-        case VX_OP_FILE_CHOWN:
-            return has(Kind::attributes, f.object);
-        case VX_OP_FILE_WRITE:
-        case VX_OP_FILE_CLOSE:
-            return has(Kind::content, f.object);
-        default:
-            break;
+bool Touched::settles(const Finding& f, Again& again) const {
+    if (f.op == VX_OP_SYNC) {
+        return false;
     }
+    const std::uint64_t op = VX_OP_BIT(f.op);
+    const bool settled = (op & kAttributes) != 0 ? has(Kind::attributes, f.object)
+                         : (op & kWritten) != 0  ? has(Kind::content, f.object)
+                                                 : settles_name(f, again);
+    // It says all of what was seen of the object, some of which events say as well.
+    if (!settled && facts(f.object)) {
+        again.objects.push_back(f.object);
+    }
+    return settled;
+}
+
+bool Touched::settles_name(const Finding& f, Again& again) const {
     const bool rename = f.op == VX_OP_FILE_RENAME;
     const bool taken = name(f.parent, f.name);
     const bool left = rename && name(f.old_parent, f.name2);
     // A directory that was moved may have left what is watched.
-    const bool moved = has(Kind::place, f.parent) || (rename && has(Kind::place, f.old_parent));
+    const bool moved = place(f.parent) || (rename && place(f.old_parent));
     if (moved || (rename && taken != left)) {
-        again.push_back(f.parent);
+        again.directories.push_back(f.parent);
         if (rename) {
-            again.push_back(f.old_parent);
+            again.directories.push_back(f.old_parent);
         }
     }
     return moved || taken || left;

@@ -15,6 +15,12 @@
 
 namespace vexfs::heal {
 
+// What is to be looked at once more, because events say a part of it.
+struct Again {
+    std::vector<ObjectKey> directories;  // what is in them
+    std::vector<ObjectKey> objects;      // themselves, wherever they are
+};
+
 class Touched {
   public:
     static constexpr std::size_t kMax = std::size_t{1} << 20U;  // then everything counts as touched
@@ -26,11 +32,16 @@ class Touched {
     // Its content, or its attributes.
     [[nodiscard]] bool facts(const ObjectKey& object) const;
 
-    // What of a finding is to be told, after the events. `again`: directories that events do not
-    // settle all of, which are to be looked at once more.
-    [[nodiscard]] bool settles(const Finding& finding, std::vector<ObjectKey>& again) const;
+    // A directory has come, moved or gone.
+    [[nodiscard]] bool place(const ObjectKey& directory) const {
+        return has(Kind::place, directory);
+    }
+
+    // Whether events say what was found. What they say a part of is put into `again`.
+    [[nodiscard]] bool settles(const Finding& finding, Again& again) const;
 
   private:
+    [[nodiscard]] bool settles_name(const Finding& finding, Again& again) const;
     enum class Kind : std::uint64_t { name, content, attributes, place };
     static std::uint64_t key_of(Kind kind, const ObjectKey& object, std::string_view name = {});
     void insert(std::uint64_t key);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wiring/heal_stream.hpp"
 
-#include <iterator>
 #include <utility>
 
 namespace vexfs {
@@ -61,29 +60,24 @@ Status HealStream::begin() {
 
 Result<heal::StreamPort::Told> HealStream::tell(std::vector<heal::Finding> findings) {
     const auto answer = std::make_shared<Answer>();
-    const auto held = std::make_shared<std::vector<heal::Finding>>(std::move(findings));
+    const auto held = std::make_shared<heal::Telling>(std::move(findings));
     const Status status = ask(answer, [this, answer, held] {
-        to_tell_.assign(std::make_move_iterator(held->begin()),
-                        std::make_move_iterator(held->end()));
-        told_ = Told{};
+        to_tell_ = std::move(*held);
         telling_ = answer;
     });
     return status ? Result<Told>(std::move(told_)) : Result<Told>(status);
 }
 
 FoundEvent HealStream::next() {
-    while (!to_tell_.empty()) {
-        now_ = std::move(to_tell_.front());
-        to_tell_.pop_front();
-        if (touched_.settles(now_, told_.again)) {
-            continue;
-        }
-        told_.events++;
-        record_ = heal::record_of(now_, clock_.mono_ns());
-        return {reinterpret_cast<const vx_record*>(record_.data()), now_.path, now_.old_path};
+    if (const heal::Finding* finding = to_tell_.next(touched_); finding != nullptr) {
+        record_ = heal::record_of(*finding, clock_.mono_ns());
+        return {reinterpret_cast<const vx_record*>(record_.data()), finding->path,
+                finding->old_path};
     }
     if (telling_ != nullptr) {
         active_ = false;
+        told_ = {to_tell_.told(), to_tell_.again()};
+        to_tell_ = {};
         give(std::exchange(telling_, nullptr), {});
     }
     return {};

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,7 +11,7 @@
 
 #include "base/clock.hpp"
 #include "heal/stream_port.hpp"
-#include "heal/touched.hpp"
+#include "heal/telling.hpp"
 #include "journal/store.hpp"
 #include "pipeline/pipeline.hpp"
 #include "sys/loop.hpp"
@@ -57,10 +56,9 @@ class HealStream final : public heal::StreamPort, public Found {
     // The pipeline's thread only.
     bool active_ = false;
     heal::Touched touched_;
-    std::deque<heal::Finding> to_tell_;
+    heal::Telling to_tell_;
     Told told_;
     AnswerPtr telling_;
-    heal::Finding now_;
     std::vector<std::uint64_t> record_;
 };
 

@@ -40,25 +40,40 @@ inline ObjectKey object_of(const std::string& path) {
     return {kFsid, st.st_ino, fuse::FileHandle::of(fd.get()).generation()};
 }
 
+// A finding as the event that it becomes.
+struct AsEvent {
+    AsEvent(const Finding& finding, std::uint64_t seq) : words(heal::record_of(finding, 1)) {
+        REQUIRE(vx_event_check(words.data(), words.size() * 8) == 0);
+        view.seq = seq;
+        view.record = reinterpret_cast<const vx_record*>(words.data());
+        view.path = finding.path;
+    }
+    std::vector<std::uint64_t> words;
+    EventView view;
+};
+
 class ChangingTree {
   public:
     explicit ChangingTree(std::uint64_t seed) : random_(seed) {
         REQUIRE(::mkdir((dir_ / "tree").c_str(), 0755) == 0);
         root_ = {object_of(dir_ / "tree"), dir_ / "tree"};
-        catalogue = open("db");
+        catalogue = open();
     }
 
-    // A catalogue of what is there at the beginning: nothing.
-    std::unique_ptr<Catalogue> open(const std::string& name) {
-        ::mkdir((dir_ / name).c_str(), 0755);
-        auto opened = Catalogue::open(dir_ / name, JournalId{{1}});
+    std::unique_ptr<Catalogue> open() {
+        REQUIRE(::mkdir((dir_ / "db").c_str(), 0755) == 0);
+        auto opened = Catalogue::open(dir_ / "db", JournalId{{1}});
         INFO(opened.status().message());
         REQUIRE(opened.ok());
         REQUIRE((*opened)->begin().ok());
-        REQUIRE((*opened)->add_root(root_.object, root_.path, root_.path, 0).ok());
-        REQUIRE((*opened)->set_complete(root_.object).ok());
+        REQUIRE(begin(**opened).ok());
         REQUIRE((*opened)->commit(0, 0).ok());
         return *std::move(opened);
+    }
+    // A catalogue of what is there at the beginning: nothing.
+    Status begin(Catalogue& of) const {
+        const Status status = of.add_root(root_.object, root_.path, root_.path, 0);
+        return status ? of.set_complete(root_.object) : status;
     }
 
     // Something happens; what it is depends on the seed alone.
@@ -226,13 +241,7 @@ class ChangingTree {
     }
 
     void apply(Catalogue& to, const Finding& finding) {
-        const auto words = record_of(finding, 1);
-        REQUIRE(vx_event_check(words.data(), words.size() * 8) == 0);
-        EventView view;
-        view.seq = ++seq_;
-        view.record = reinterpret_cast<const vx_record*>(words.data());
-        view.path = finding.path;
-        REQUIRE(to.apply(view).ok());
+        REQUIRE(to.apply(AsEvent(finding, ++seq_).view).ok());
     }
 
     void check_possible(const Finding& f) {

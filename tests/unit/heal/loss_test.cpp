@@ -6,11 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
 
+#include "base/clock.hpp"
+#include "heal/healer.hpp"
+#include "heal/telling.hpp"
 #include "support/changing_tree.hpp"
+#include "support/journal.hpp"
 #include "support/number_from.hpp"
 #include "support/records.hpp"
 
@@ -21,6 +27,12 @@ using namespace vexfs::test;
 namespace {
 
 constexpr Suspicion kSizesAlone{.since_seq = 0, .since_ns = ~0ULL, .ops = kTold};
+
+struct ByNumber {
+    bool operator()(const ObjectKey& a, const ObjectKey& b) const {
+        return std::tie(a.ino, a.gen) < std::tie(b.ino, b.gen);
+    }
+};
 
 // What one knows who began with an empty directory and has read the stream since, by the numbers of
 // objects, as docs/events.md has them.
@@ -81,10 +93,7 @@ class Account {
     }
 
     Directory root_;
-    std::map<ObjectKey, Names, decltype([](const ObjectKey& a, const ObjectKey& b) {
-                 return std::tie(a.ino, a.gen) < std::tie(b.ino, b.gen);
-             })>
-        names_;
+    std::map<ObjectKey, Names, ByNumber> names_;
 };
 
 std::map<std::string, std::uint64_t> numbers(const ChangingTree::All& all) {
@@ -95,53 +104,230 @@ std::map<std::string, std::uint64_t> numbers(const ChangingTree::All& all) {
     return out;
 }
 
-}  // namespace
+std::string difference(const ChangingTree::All& one, const ChangingTree::All& other) {
+    std::string text;
+    for (const auto& [all, beside] : {std::pair(&one, &other), std::pair(&other, &one)}) {
+        for (const auto& [path, seen] : *all) {
+            const auto at = beside->find(path);
+            if (at == beside->end() || at->second != seen) {
+                text += (all == &one ? "catalogue: " : "there: ") + path + " " +
+                        std::to_string(seen.ino) + " mode " + std::to_string(seen.mode) +
+                        " size " + std::to_string(seen.size) + "\n";
+            }
+        }
+    }
+    return text;
+}
 
-TEST_CASE("whatever is lost, what is found leads everybody to what is there") {
+// The stream of a tree's events, in a journal of its own, as the daemon keeps it; and who follows
+// it.
+class Stream : public StreamPort {
+  public:
+    explicit Stream(std::uint64_t seed) : tree(seed), random_(seed), account_(tree.root()) {
+        start();
+        const auto begin = [&](Catalogue& catalogue) { return tree.begin(catalogue); };
+        REQUIRE(follower_->change(begin).ok());
+    }
+
+    // `contents`: also of what files hold, so that the loss does not say where it is.
+    enum class Losing { nothing, names, contents };
+    void change(Losing losing) {
+        tree.change();
+        std::vector<Finding> events = tree.compare(kSizesAlone);
+        tree.apply(events);
+        for (Finding& event : events) {
+            // Of attributes too: the object may have other names elsewhere.
+            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE ||
+                                 event.op == VX_OP_FILE_CHMOD;
+            loses_ = random_() % 4 == 0 ? !loses_ : loses_;
+            if (loses_ && losing != Losing::nothing && (!content || losing == Losing::contents)) {
+                ring_.push_back([this, event, content] { lose(event, content); });
+            } else {
+                event.flags &= ~std::uint32_t{VX_F_RESYNC};
+                ring_.push_back([this, event] { put(event); });
+            }
+        }
+    }
+
+    // As the daemon does it. `busy`: the tree goes on changing meanwhile. `dies`: one daemon is
+    // killed while it tells, and the next one finds events that nobody has read.
+    void heal(bool busy, bool dies) {
+        left_ = busy ? 40 : 0;
+        lives_ = dies ? static_cast<unsigned>(random_() % 20) : ~0U;
+        const Directory& root = tree.root();
+        const std::vector<Scope> scopes{{.root = root.object, .path = root.path, .place = root.path,
+                                         .ops = kTold}};
+        Progress progress;
+        read_on();
+        while (follower_->pending().any()) {
+            Pending pending = follower_->take_pending();
+            told += pending.everywhere ? "looking everywhere:\n" : "looking:\n";
+            const Tools tools{*follower_, *this, progress, [this] { return maybe_change(); }, 0};
+            const Status status = Healer(tools).heal(pending, scopes);
+            if (status.code() == EINTR) {
+                told += "killed\n";
+                lives_ = ~0U;
+                const Losing losing = random_() % 4 == 0 ? Losing::names : Losing::nothing;
+                for (unsigned i = 0; i < 30; ++i) {
+                    change(losing);
+                }
+                start();
+                continue;
+            }
+            INFO(status.message());
+            REQUIRE(status.ok());
+        }
+        REQUIRE(follower_->settle().ok());
+    }
+
+    Result<std::uint64_t> sync() override {
+        maybe_change();
+        read_ring(~0U);
+        const Status status = journal_.flush();
+        return status ? Result<std::uint64_t>(journal_.next_seq() - 1) : status;
+    }
+    Status begin() override {
+        touched_.clear();
+        return {};
+    }
+    Result<Told> tell(std::vector<Finding> findings) override {
+        Telling telling(std::move(findings));
+        while (const Finding* finding = telling.next(touched_)) {
+            if (lives_-- == 0) {
+                return Status::error(EINTR, "killed");
+            }
+            put(*finding);
+            maybe_change();
+            read_ring(random_() % 4);
+        }
+        return Told{telling.told(), telling.again()};
+    }
+
+    [[nodiscard]] auto in_catalogue() { return tree.in(follower_->catalogue()); }
+    [[nodiscard]] auto in_account() const { return account_.paths(); }
+    [[nodiscard]] auto left() { return tree.compare(follower_->catalogue(), kSizesAlone); }
+
+    ChangingTree tree;
+    std::string told;
+
+  private:
+    void start() {
+        follower_.reset();
+        auto opened = Follower::open(dir_ / "journal", clock_);
+        INFO(opened.status().message());
+        REQUIRE(opened.ok());
+        follower_ = *std::move(opened);
+    }
+
+    // What has happened becomes known at some time, or when it is waited for.
+    void read_ring(std::size_t most) {
+        for (; most != 0 && !ring_.empty(); --most) {
+            ring_.front()();
+            ring_.pop_front();
+        }
+    }
+
+    void read_on() {
+        read_ring(~0U);
+        REQUIRE(journal_.flush().ok());
+        for (bool more = true; more;) {  // a loss without a number may be the last of all
+            const Result<bool> turned = follower_->turn();
+            REQUIRE(turned.ok());
+            more = *turned;
+        }
+    }
+
+    bool maybe_change() {
+        if (left_ != 0 && random_() % 2 == 0) {
+            --left_;
+            change(random_() % 8 == 0 ? Losing::names : Losing::nothing);
+        }
+        return false;  // as Tools::stop: no
+    }
+
+    void put(Finding event) {
+        told += ((event.flags & VX_F_RESYNC) != 0 ? "found: " : "") + text_of({event});
+        account_.read(event);
+        AsEvent as(event, journal_.next_seq());
+        if ((event.flags & VX_F_RESYNC) != 0) {
+            as.view.boundary = Boundary::system;
+        } else {
+            touched_.note(as.view);
+        }
+        const auto& record = *reinterpret_cast<const vx_event*>(as.words.data());
+        as.view.hash = translate::context_hash(record.rec);
+        as.view.ops = translate::operations(record);
+        REQUIRE(journal_.append(as.view).ok());
+    }
+
+    void lose(const Finding& event, bool content) {
+        told += "lost: " + text_of({event});
+        const std::uint64_t next = journal_.next_seq();
+        Gap gap;
+        gap.from = next;
+        gap.to = next - 1;
+        gap.account = true;
+        gap.class_d = content;
+        gap.ops = {{static_cast<std::uint16_t>(event.op), 0, 1}};
+        for (const ObjectKey& directory : {event.parent, event.old_parent}) {
+            if (!content && directory.ino != 0) {
+                gap.dirty.push_back({directory.fsid, directory.ino, directory.gen, {}});
+            }
+        }
+        REQUIRE(journal_.append(gap).ok());
+    }
+
+    TempDirectory dir_;
+    std::mt19937_64 random_;
+    SystemClock clock_;
+    TestJournal journal_{dir_ / "journal"};
+    std::unique_ptr<Follower> follower_;
+    Account account_;
+    Touched touched_;
+    std::deque<std::function<void()>> ring_;  // what has happened and was not read yet
+    bool loses_ = false;
+    unsigned left_ = 0;   // changes while it is looked
+    unsigned lives_ = 0;  // so many findings are told before the daemon is killed
+};
+
+void lose_and_heal(bool busy, bool dies) {
     const std::uint64_t first = seed();
     const std::uint64_t count = number_from("VEXFS_TREES", 60, 20'000);
     for (std::uint64_t n = 0; n < count; ++n) {
         INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        std::mt19937_64 random(first + n);
-        ChangingTree tree(first + n);
-        const std::unique_ptr<Catalogue> catalogue = tree.open("lossy");
-        bool again = false;  // something is to be looked at
-        catalogue->set_on_unknown([&](const ObjectKey&) { again = true; });
-        Account account(tree.root());
+        Stream stream(first + n);
+        const auto losing = (first + n) % 2 == 0 ? Stream::Losing::names : Stream::Losing::contents;
         for (unsigned round = 0; round < 3; ++round) {
-            std::string told;
-            bool losing = false;
             for (unsigned i = 0; i < 60; ++i) {
-                tree.change();
-                std::vector<Finding> events = tree.compare(kSizesAlone);
-                tree.apply(events);
-                for (Finding& event : events) {
-                    losing = random() % 4 == 0 ? !losing : losing;
-                    if (losing) {
-                        continue;
-                    }
-                    event.flags &= ~std::uint32_t{VX_F_RESYNC};
-                    tree.apply_after_a_loss(*catalogue, {event});
-                    account.read(event);
-                    told += text_of({event});
-                }
+                stream.change(losing);
             }
-            for (unsigned look = 0; look < 10 && (look == 0 || again); ++look) {
-                again = false;
-                const auto findings = tree.compare(*catalogue, kSizesAlone);
-                tree.apply_after_a_loss(*catalogue, findings);
-                for (const Finding& finding : findings) {
-                    account.read(finding);
-                }
-                told += "found:\n" + text_of(findings);
-            }
-            INFO(told);
-            const ChangingTree::All there = tree.on_disk();
-            REQUIRE(tree.in(*catalogue) == there);
-            REQUIRE(account.paths() == numbers(there));
-            CHECK(tree.compare(*catalogue, kSizesAlone).empty());
+            stream.heal(busy, dies);
+            INFO(stream.told);
+            const ChangingTree::All there = stream.tree.on_disk();
+            REQUIRE(difference(stream.in_catalogue(), there) == "");
+            REQUIRE(stream.in_account() == numbers(there));
+            CHECK(stream.left().empty());
+            stream.told += "healed\n";
         }
     }
+}
+
+}  // namespace
+
+TEST_CASE("events are lost and what is found leads everybody to what is there") {
+    lose_and_heal(false, false);
+}
+
+TEST_CASE("events are lost and looked for while the tree goes on changing") {
+    lose_and_heal(true, false);
+}
+
+TEST_CASE("who looks for lost events is killed and the next one goes on") {
+    lose_and_heal(false, true);
+}
+
+TEST_CASE("who looks for lost events is killed while the tree goes on changing") {
+    lose_and_heal(true, true);
 }
 
 TEST_CASE("who was thought to be where an exchange came from is to be looked for") {
