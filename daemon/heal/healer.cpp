@@ -149,8 +149,8 @@ Status Healer::tell(std::vector<Finding> findings, Pending& left) {
     return {};
 }
 
-// What is left in the catalogue of directories that have gone. One that the catalogue has nowhere,
-// but below something that was found, is where that is: for the next look.
+// What is left in the catalogue of directories that have gone. One that was not looked into, and is
+// in or below something that was found, is where that is once it is told: for the next look.
 Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look) {
     if (everywhere) {
         const Result<std::vector<ObjectKey>> orphaned = tools_.follower.catalogue().orphaned();
@@ -163,13 +163,9 @@ Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& 
         if (look.seen.count(directory) != 0) {
             continue;
         }
-        const Result<std::vector<ObjectKey>> chain =
-            tools_.follower.catalogue().chain_of(directory);
-        Status status = chain.status();
-        const auto turns_up = [&](const ObjectKey& above) {
-            return look.seen.count(above) != 0 || look.comparison.appears(above);
-        };
-        if (status && !everywhere && std::any_of(chain->begin(), chain->end(), turns_up)) {
+        const Result<bool> later = turns_up(directory, everywhere, look);
+        Status status = later.status();
+        if (status && *later) {
             look.later.push_back(directory);
         } else if (status) {
             status = look.comparison.add_gone(directory);
@@ -179,6 +175,20 @@ Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& 
         }
     }
     return {};
+}
+
+// A look at everything has seen what is in all that was found above it.
+Result<bool> Healer::turns_up(const ObjectKey& directory, bool everywhere, const Look& look) {
+    if (everywhere || look.comparison.appears(directory)) {
+        return look.comparison.appears(directory);
+    }
+    const Result<std::vector<ObjectKey>> chain = tools_.follower.catalogue().chain_of(directory);
+    return chain ? std::any_of(chain->begin(), chain->end(),
+                               [&](const ObjectKey& above) {
+                                   return look.seen.count(above) != 0 ||
+                                          look.comparison.appears(above);
+                               })
+                 : Result<bool>(chain.status());
 }
 
 // Lists all that is to be looked at. What moves meanwhile is where the events say by then.

@@ -38,6 +38,7 @@ class Healer {
     Status take(const Listing& listing, bool everywhere, const std::vector<Scope>& scopes,
                 Look& look);
     Status look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& look);
+    Result<bool> turns_up(const ObjectKey& directory, bool everywhere, const Look& look);
     Status tell(std::vector<Finding> findings, Pending& left);
 
     const Tools& tools_;

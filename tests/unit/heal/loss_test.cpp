@@ -130,9 +130,12 @@ class Stream : public StreamPort {
     }
 
     // `contents`: also of what files hold, so that the loss does not say where it is.
-    enum class Losing { nothing, names, contents };
+    enum class Losing { nothing, names, contents, everything };
     void change(Losing losing) {
         tree.change();
+        has_changed(losing);
+    }
+    void has_changed(Losing losing) {
         std::vector<Finding> events = tree.compare(kSizesAlone);
         tree.apply(events);
         for (Finding& event : events) {
@@ -140,8 +143,11 @@ class Stream : public StreamPort {
             const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE ||
                                  event.op == VX_OP_FILE_CHMOD;
             loses_ = random_() % 4 == 0 ? !loses_ : loses_;
-            if (loses_ && losing != Losing::nothing && (!content || losing == Losing::contents)) {
-                ring_.push_back([this, event, content] { lose(event, content); });
+            if (losing == Losing::everything ||
+                (loses_ && losing != Losing::nothing &&
+                 (!content || losing == Losing::contents))) {
+                const bool anywhere = content || losing == Losing::everything;
+                ring_.push_back([this, event, anywhere] { lose(event, anywhere); });
             } else {
                 event.flags &= ~std::uint32_t{VX_F_RESYNC};
                 ring_.push_back([this, event] { put(event); });
@@ -162,7 +168,12 @@ class Stream : public StreamPort {
         while (follower_->pending().any()) {
             Pending pending = follower_->take_pending();
             told += pending.everywhere ? "looking everywhere:\n" : "looking:\n";
-            const Tools tools{*follower_, *this, progress, [this] { return maybe_change(); }, 0};
+            const Tools tools{*follower_, *this, progress, [&] {
+                                  if (at_look) {
+                                      at_look(progress.directories);
+                                  }
+                                  return maybe_change();
+                              }, 0};
             const Status status = Healer(tools).heal(pending, scopes);
             if (status.code() == EINTR) {
                 told += "killed\n";
@@ -209,6 +220,7 @@ class Stream : public StreamPort {
 
     ChangingTree tree;
     std::string told;
+    std::function<void(std::uint64_t)> at_look;  // with how many directories have been looked at
 
   private:
     void start() {
@@ -260,17 +272,17 @@ class Stream : public StreamPort {
         REQUIRE(journal_.append(as.view).ok());
     }
 
-    void lose(const Finding& event, bool content) {
+    void lose(const Finding& event, bool anywhere) {
         told += "lost: " + text_of({event});
         const std::uint64_t next = journal_.next_seq();
         Gap gap;
         gap.from = next;
         gap.to = next - 1;
         gap.account = true;
-        gap.class_d = content;
+        gap.class_d = anywhere;
         gap.ops = {{static_cast<std::uint16_t>(event.op), 0, 1}};
         for (const ObjectKey& directory : {event.parent, event.old_parent}) {
-            if (!content && directory.ino != 0) {
+            if (!anywhere && directory.ino != 0) {
                 gap.dirty.push_back({directory.fsid, directory.ino, directory.gen, {}});
             }
         }
@@ -328,6 +340,29 @@ TEST_CASE("who looks for lost events is killed and the next one goes on") {
 
 TEST_CASE("who looks for lost events is killed while the tree goes on changing") {
     lose_and_heal(true, true);
+}
+
+TEST_CASE("what moves before it is looked into is looked into where it has gone to") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
+    Stream stream(1);
+    const std::string from = stream.tree.path("known");
+    const std::string below = from + "/below/new";
+    for (const std::string& directory : {from, from + "/below", below, below + "/deep"}) {
+        REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
+        stream.has_changed(directory.starts_with(below) ? Stream::Losing::everything
+                                                        : Stream::Losing::nothing);
+    }
+    bool moved = false;
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when && !std::exchange(moved, true)) {
+            REQUIRE(::rename(from.c_str(), stream.tree.path("moved").c_str()) == 0);
+            stream.has_changed(Stream::Losing::nothing);
+        }
+    };
+    stream.heal(false, false);
+    INFO(stream.told);
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
 }
 
 TEST_CASE("who was thought to be where an exchange came from is to be looked for") {
