@@ -5,6 +5,7 @@
 # vm: --mem 2048 --timeout 1200
 # long: --timeout 24000
 # kernels: all
+# elsewhere: VEXFS_HEALS=2
 #
 # 4 overruns of the ring unless $VEXFS_HEALS says otherwise (a number, or "full" for 100).
 exec python3 -B "$VEXFS_ROOT/tests/vm/heal.py"
