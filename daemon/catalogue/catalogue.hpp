@@ -93,6 +93,7 @@ class Catalogue {
     struct Place {
         ObjectKey parent;
         std::string name;
+        bool operator==(const Place&) const = default;
     };
 
     // Applies an event. Events come in the order of their numbers.

@@ -214,6 +214,9 @@ Status Comparison::add_below_gone() {
 
 Result<std::vector<Finding>> Comparison::findings() {
     Status status = add_below_gone();
+    if (status) {
+        status = read_untold();
+    }
     for (const auto& [name, gone] : gone_) {
         gone_of_.emplace(gone.object, name);
     }
@@ -237,16 +240,37 @@ Result<std::vector<Finding>> Comparison::findings() {
     return all;
 }
 
-// Where the catalogue has it by now, and with that everybody who has followed the stream: so before
-// all that is found.
-Status Comparison::tell_untold(std::vector<Finding>& out) {
-    const Result<std::vector<Catalogue::Untold>> all = catalogue_.untold();
+Status Comparison::read_untold() {
+    Result<std::vector<Catalogue::Untold>> all = catalogue_.untold();
     if (!all) {
         return all.status();
     }
-    for (const Catalogue::Untold& untold : *all) {
+    untold_ = *std::move(all);
+    for (const Catalogue::Untold& untold : untold_) {
+        const Result<bool> named = catalogue_.knows(untold.object);
+        if (!named) {
+            return named.status();
+        }
+        if (!untold.from && !*named && appears(untold.object)) {
+            left_behind_.emplace(untold.object, untold.place);
+        }
+    }
+    return {};
+}
+
+// Where the catalogue has it by now, and with that everybody who has followed the stream: so before
+// all that is found.
+Status Comparison::tell_untold(std::vector<Finding>& out) {
+    for (const Catalogue::Untold& untold : untold_) {
         const Catalogue::Place old = untold.from.value_or(untold.place);
         Result<std::vector<Catalogue::Place>> now = catalogue_.places_of(untold.object);
+        if (const auto behind = left_behind_.find(untold.object);
+            now && !untold.from && behind != left_behind_.end()) {
+            if (behind->second == untold.place) {
+                continue;  // it moves on from there, among the steps
+            }
+            now = std::vector{behind->second};
+        }
         Result<std::string> path = known_path_of({old.parent, old.name});
         const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(untold.object);
         if (!now || !path || !facts) {
@@ -282,6 +306,10 @@ Status Comparison::explain(Appeared& appeared) {
     Finding step = finding_of(appeared.parent, now);
     if (!appeared.known) {
         const bool first = created_.insert(now.object).second;
+        if (const auto behind = left_behind_.find(now.object);
+            first && behind != left_behind_.end()) {
+            return explain_move(std::move(step), {behind->second.parent, behind->second.name});
+        }
         step.op = first ? create_op(now.facts.mode) : unsigned{VX_OP_HARDLINK_CREATE};
         step.flags = create_flags(now.facts.mode);
         step.name2 = first ? now.target : std::string();
@@ -297,19 +325,27 @@ Status Comparison::explain(Appeared& appeared) {
     if (!moved || !facts) {
         return moved ? facts.status() : moved.status();
     }
-    step.op = *moved ? unsigned{VX_OP_FILE_RENAME} : unsigned{VX_OP_HARDLINK_CREATE};
-    step.flags |= is_directory(now) ? VX_F_DIRECTORY : 0;
-    if (*moved) {
-        Result<std::string> old_path = known_path_of(from);
-        if (!old_path) {
-            return old_path.status();
-        }
-        step.old_parent = from.parent;
-        step.name2 = from.name;
-        step.old_path = *std::move(old_path);
-    }
-    steps_.push_back(std::move(step));
     compare_facts(appeared.parent, now, *facts);
+    if (*moved) {
+        return explain_move(std::move(step), from);
+    }
+    step.op = VX_OP_HARDLINK_CREATE;
+    step.flags |= is_directory(now) ? VX_F_DIRECTORY : 0;
+    steps_.push_back(std::move(step));
+    return {};
+}
+
+Status Comparison::explain_move(Finding step, const NameKey& from) {
+    Result<std::string> old_path = known_path_of(from);
+    if (!old_path) {
+        return old_path.status();
+    }
+    step.op = VX_OP_FILE_RENAME;
+    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
+    step.old_parent = from.parent;
+    step.name2 = from.name;
+    step.old_path = *std::move(old_path);
+    steps_.push_back(std::move(step));
     return {};
 }
 

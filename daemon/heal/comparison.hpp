@@ -95,8 +95,10 @@ class Comparison {
     Result<std::string> known_path_of(const NameKey& name);
     Result<std::string> look_for(const ObjectKey& directory);
     Status add_below_gone();
+    Status read_untold();
     Status tell_untold(std::vector<Finding>& out);
     Status explain(Appeared& appeared);
+    Status explain_move(Finding step, const NameKey& from);
     Result<bool> find_old_name(const Appeared& appeared, NameKey& from);
     Status explain_gone();
 
@@ -112,6 +114,10 @@ class Comparison {
     };
     std::unordered_map<ObjectKey, Appearing, ObjectKeyHash> appearing_;
     std::unordered_set<ObjectKey, ObjectKeyHash> created_;
+    std::vector<Catalogue::Untold> untold_;
+    // Directories that have appeared, and have no name in the catalogue: who follows the stream has
+    // them there.
+    std::unordered_map<ObjectKey, Catalogue::Place, ObjectKeyHash> left_behind_;
     std::vector<Finding> steps_;    // names, in no order yet
     std::vector<Finding> changed_;  // facts and content: behind all names, each once
     std::array<std::unordered_set<ObjectKey, ObjectKeyHash>, VX_OP_COUNT> told_;  // by operation

@@ -416,6 +416,28 @@ TEST_CASE("a directory that is told to move has no other name, and that is told"
     CHECK(text_of(tree.compare(kSizesAlone)) == "");
 }
 
+TEST_CASE("a directory that has moved out of sight is not told as gone when it turns up") {
+    ChangingTree tree(1);
+    for (const char* name : {"d", "e", "x"}) {
+        REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
+    }
+    tree.apply(tree.compare(kSizesAlone));
+    // Lost: that "d" has moved away before the first, that it has moved on before the second.
+    const ObjectFacts facts{.mode = S_IFDIR | 0755};
+    const ObjectKey d = object_of(tree.path("d"));
+    const ObjectKey x = object_of(tree.path("x"));
+    tree.apply_after_a_loss(*tree.catalogue, {tree.renamed(d, facts, "somewhere", "here", 0),
+                                              tree.renamed(x, facts, "x", "here", 0)});
+    REQUIRE(::rename(tree.path("d").c_str(), tree.path("e/d").c_str()) == 0);
+    REQUIRE(::rename(tree.path("x").c_str(), tree.path("here").c_str()) == 0);
+    const auto findings = tree.compare(kSizesAlone);
+    CHECK(text_of(findings) ==
+          "FileRename " + tree.path("e/d") + " from " + tree.path("d") + "\n");
+    tree.apply_after_a_loss(*tree.catalogue, findings);
+    CHECK(text_of(tree.compare(kSizesAlone)) == "");
+    CHECK(tree.in_catalogue() == tree.on_disk());
+}
+
 TEST_CASE("both halves of an exchange are believed, whoever was thought to be there") {
     ChangingTree tree(1);
     REQUIRE(::mkdir(tree.path("one").c_str(), 0755) == 0);
