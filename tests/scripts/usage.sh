@@ -21,6 +21,8 @@ check "scripts/test: a suite that does not exist" ends_with 2 "no suite 'vm/cove
 check "scripts/test: nor beside one that does" ends_with 2 "no suite 'hosst'" "$TEST" check hosst
 check "scripts/test: nor a pattern" ends_with 2 "no suite 'vm/x" "$TEST" 'vm/x*'
 check "scripts/test: nor a flag" ends_with 2 "unknown flag --lst" "$TEST" --lst
+check "scripts/test: nor jobs without a number" ends_with 2 "--jobs needs a whole number" \
+    "$TEST" --jobs many --list
 for suite in check scripts/usage host/unit host/ring host/fuse vm/coverage; do
     check "scripts/test --list before a build: $suite" ends_with 0 "^$suite\$" "$TEST" --list
 done
