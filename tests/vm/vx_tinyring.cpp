@@ -198,8 +198,9 @@ void paused(const std::string& directory) {
     balance("paused reader", ring);
 }
 
-// A reader at work. Class M comes to several times what its rings hold, class D to hundreds of
-// times: only of it may something be lost.
+// A reader that keeps up with class M: each round of it is read before the next. Class M comes to
+// several times what its rings hold, class D to more in each round: only of it may something be
+// lost.
 void flooded(const std::string& directory) {
     auto opened = TinyRing::open(directory, std::uint64_t{VX_SUBRING_MIN} * 16);
     if (!opened) {
@@ -208,13 +209,14 @@ void flooded(const std::string& directory) {
     }
     TinyRing& ring = **opened;
     constexpr unsigned kRounds = 400;
-    constexpr unsigned kReads = 60;
+    constexpr unsigned kReads = 250;
     const auto before = snapshot(ring);
     const std::vector<PerOp> truth(ring.cpus(), attempts(kRounds, kReads));
+    Turns turns(ring.cpus());
     OnEveryCpu workers(ring.cpus(), [&](unsigned cpu) {
-        return work_in_flood(directory, cpu, kRounds, kReads);
+        return work_in_flood(directory, cpu, kRounds, kReads, [&] { return turns.wait(cpu); });
     });
-    const Account account = ring.read(ring.follow(workers.end()));
+    const Account account = ring.read(ring.follow(workers.end(), turns));
     check("a flood on every CPU", workers.wait());
     compare("read flood", ring, account, truth, before);
     check("read flood: reads are lost", account.gap_d > 0);

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,49 @@ class OnEveryCpu {
     UniqueFd end_;
 };
 
+// Workers, one for each CPU, each of which waits at times until what it has done is read.
+class Turns {
+  public:
+    explicit Turns(unsigned workers) {
+        for (unsigned i = 0; i < workers; ++i) {
+            int ends[2] = {-1, -1};
+            ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+            worker_.emplace_back(ends[0]);
+            reader_.push_back({.fd = ends[1], .events = POLLIN, .revents = 0});
+        }
+    }
+    Turns(const Turns&) = delete;
+    Turns& operator=(const Turns&) = delete;
+    ~Turns() {
+        for (const pollfd& end : reader_) {
+            ::close(end.fd);
+        }
+    }
+
+    // The worker waits. False: nobody reads any more.
+    bool wait(unsigned worker) {
+        char byte = 0;
+        const int fd = worker_[worker].get();
+        return ::write(fd, &byte, 1) == 1 && ::read(fd, &byte, 1) == 1;
+    }
+
+    // The reader: who waits now; whose turn it is then; that there are no more.
+    std::vector<pollfd>& ends() { return reader_; }
+    static bool give(int end) {
+        char byte = 0;
+        return ::read(end, &byte, 1) == 1 && ::write(end, &byte, 1) == 1;
+    }
+    void close() {
+        for (const pollfd& end : reader_) {
+            ::shutdown(end.fd, SHUT_RDWR);
+        }
+    }
+
+  private:
+    std::vector<UniqueFd> worker_;
+    std::vector<pollfd> reader_;
+};
+
 // What the stream says.
 struct Account {
     std::map<unsigned, PerOp> delivered;  // by producer
@@ -101,25 +145,32 @@ class TinyRing {
         return self;
     }
 
-    // Reads what comes until `end` can be read: sleeps while there is nothing.
-    Account follow(int end) {
+    // Reads what comes until `end` can be read: sleeps while there is nothing. Whoever waits goes
+    // on when all that had come by then is read.
+    Account follow(int end, Turns& turns) {
         Account account;
-        pollfd waits[2] = {{.fd = channel_->fd(), .events = POLLIN, .revents = 0},
-                           {.fd = end, .events = POLLIN, .revents = 0}};
-        while (waits[1].revents == 0 && !account.broken) {
+        std::vector<pollfd> waits = turns.ends();
+        waits.push_back({.fd = channel_->fd(), .events = POLLIN, .revents = 0});
+        waits.push_back({.fd = end, .events = POLLIN, .revents = 0});
+        while (waits.back().revents == 0 && !account.broken) {
             vx_item item{};
             while (vx_reader_next(&source_->reader(), &item) != VX_ITEM_NONE && !account.broken) {
                 take(item, account);
             }
             vx_reader_release(&source_->reader());
+            for (std::size_t i = 0; i < turns.ends().size(); ++i) {
+                if (waits[i].revents != 0) {
+                    Turns::give(waits[i].fd);
+                }
+            }
             if (vx_reader_loss_pending(&source_->reader()) != 0) {
                 account.broken = account.broken || !channel_->barrier().ok();
-            } else if (vx_reader_sleep(&source_->reader(), 1) == 0) {
-                continue;
             }
-            ::poll(waits, 2, -1);
+            const bool slept = vx_reader_sleep(&source_->reader(), 1) != 0;
+            ::poll(waits.data(), waits.size(), slept ? -1 : 0);
             vx_reader_awake(&source_->reader());
         }
+        turns.close();
         return account;
     }
 

@@ -67,17 +67,18 @@ class Worker {
 
 }  // namespace
 
-bool work_in_flood(const std::string& directory, unsigned worker, unsigned rounds, unsigned reads) {
+bool work_in_flood(const std::string& directory, unsigned worker, unsigned rounds, unsigned reads,
+                   const std::function<bool()>& wait) {
     Worker it(directory, worker);
     bool right = true;
     for (unsigned i = 0; i < rounds && right; ++i) {
-        right = it.round(i, reads);
+        right = it.round(i, reads) && wait();
     }
     return right;
 }
 
 bool work(const std::string& directory, unsigned worker, unsigned rounds) {
-    return work_in_flood(directory, worker, rounds, 0);
+    return work_in_flood(directory, worker, rounds, 0, [] { return true; });
 }
 
 PerOp attempts(std::uint64_t rounds, std::uint64_t reads) {
