@@ -71,14 +71,7 @@ class Turns {
             int ends[2] = {-1, -1};
             ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
             worker_.emplace_back(ends[0]);
-            reader_.push_back({.fd = ends[1], .events = POLLIN, .revents = 0});
-        }
-    }
-    Turns(const Turns&) = delete;
-    Turns& operator=(const Turns&) = delete;
-    ~Turns() {
-        for (const pollfd& end : reader_) {
-            ::close(end.fd);
+            reader_.emplace_back(ends[1]);
         }
     }
 
@@ -89,21 +82,22 @@ class Turns {
         return ::write(fd, &byte, 1) == 1 && ::read(fd, &byte, 1) == 1;
     }
 
-    // The reader: who waits now; whose turn it is then; that there are no more.
-    std::vector<pollfd>& ends() { return reader_; }
+    // The reader's ends: one can be read while its worker waits. give() lets that one go on,
+    // close() tells all that nobody reads any more.
+    [[nodiscard]] const std::vector<UniqueFd>& ends() const { return reader_; }
     static bool give(int end) {
         char byte = 0;
         return ::read(end, &byte, 1) == 1 && ::write(end, &byte, 1) == 1;
     }
     void close() {
-        for (const pollfd& end : reader_) {
-            ::shutdown(end.fd, SHUT_RDWR);
+        for (const UniqueFd& end : reader_) {
+            ::shutdown(end.get(), SHUT_RDWR);
         }
     }
 
   private:
     std::vector<UniqueFd> worker_;
-    std::vector<pollfd> reader_;
+    std::vector<UniqueFd> reader_;
 };
 
 // What the stream says.
@@ -149,7 +143,10 @@ class TinyRing {
     // on when all that had come by then is read.
     Account follow(int end, Turns& turns) {
         Account account;
-        std::vector<pollfd> waits = turns.ends();
+        std::vector<pollfd> waits;
+        for (const UniqueFd& worker : turns.ends()) {
+            waits.push_back({.fd = worker.get(), .events = POLLIN, .revents = 0});
+        }
         waits.push_back({.fd = channel_->fd(), .events = POLLIN, .revents = 0});
         waits.push_back({.fd = end, .events = POLLIN, .revents = 0});
         while (waits.back().revents == 0 && !account.broken) {
