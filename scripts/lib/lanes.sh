@@ -4,8 +4,8 @@
 # build folder, mounts and ports, so one of them runs at a time; a module is built before the first
 # guest that loads one starts.
 
-# "NAME KIND FILE KERNEL" of each suite that has not been started yet; by its process "NAME KIND
-# FILE START KERNEL" of each that runs, START as SECONDS had it. The host's have no kernel.
+# "NAME KIND FILE KERNEL PIECE" of each suite that has not been started yet; by its process "NAME
+# KIND FILE START KERNEL PIECE" of each that runs, START as SECONDS had it. The host's: no kernel.
 PENDING=()
 declare -A RUNNING=()
 # Suites of which the emulator failed, once. A second time would be no accident.
@@ -34,9 +34,9 @@ choose_jobs() {
 
 # start_next: starts the first that may run beside those that do; false when none may.
 start_next() {
-    local i name kind file kernel log
+    local i name kind file kernel piece log
     for i in "${!PENDING[@]}"; do
-        read -r name kind file kernel <<<"${PENDING[i]}"
+        read -r name kind file kernel piece <<<"${PENDING[i]}"
         may_start "$kind" || continue
         unset 'PENDING[i]'
         log=$(log_of "$name")
@@ -44,11 +44,11 @@ start_next() {
         set -m
         if [[ $VERBOSE == 1 ]]; then
             echo "$name"
-            run_suite "$kind" "$file" "$kernel" 2>&1 </dev/null | tee "$log" &
+            run_suite "$kind" "$file" "$kernel" "$piece" 2>&1 </dev/null | tee "$log" &
         else
-            run_suite "$kind" "$file" "$kernel" >"$log" 2>&1 </dev/null &
+            run_suite "$kind" "$file" "$kernel" "$piece" >"$log" 2>&1 </dev/null &
         fi
-        RUNNING[$!]="$name $kind $file $SECONDS $kernel"
+        RUNNING[$!]="$name $kind $file $SECONDS $kernel $piece"
         set +m
         return 0
     done
@@ -89,14 +89,14 @@ say_end() {
 
 # end_one: waits until one has ended, counts what it has shown, prints its line.
 end_one() {
-    local process status=0 name kind file kernel start log verdict=ok
+    local process status=0 name kind file kernel piece start log verdict=ok
     wait -n -p process "${!RUNNING[@]}" || status=$?
-    read -r name kind file start kernel <<<"${RUNNING[$process]}"
+    read -r name kind file start kernel piece <<<"${RUNNING[$process]}"
     unset "RUNNING[$process]"
     log=$(log_of "$name")
     if [[ $status == "$EMULATOR_FAILED" && ! -v AGAIN[$name] ]]; then
         AGAIN[$name]=$(grep -a 'the emulator is at fault' "$log" | tail -n 1)
-        PENDING=("$name $kind $file $kernel" "${PENDING[@]}")
+        PENDING=("$name $kind $file $kernel $piece" "${PENDING[@]}")
         cp "$log" "$log.emulator"
         say_end "$name" "to be run again, ${AGAIN[$name]} ($((SECONDS - start)) s)"
         return

@@ -12,8 +12,9 @@
 # Kernels whose module could not be built, and the suite that tried.
 declare -A UNBUILT=()
 
-# list_suites: "NAME KIND FILE KERNEL", one a line. The host's suites need not be built yet. KIND
-# "later" is a suite of the VM that runs on this kernel only with --long, or when it is named.
+# list_suites: "NAME KIND FILE KERNEL PIECE", one a line. The host's suites need not be built yet.
+# KIND "later" is a suite of the VM that runs on this kernel only with --long, or when it is named.
+# PIECE is there where the long form takes several guests: vm/NAME.1, vm/NAME.2, ...
 list_suites() {
     local file name
     echo "check script $VEXFS_ROOT/scripts/check"
@@ -34,7 +35,7 @@ list_suites() {
 }
 
 list_vm_suites() {
-    local kernel=$1 file name kind on=
+    local kernel=$1 file name kind pieces piece on=
     [[ $kernel == "$DEFAULT_KERNEL" ]] || on=@${kernel##*/}
     for file in "$VEXFS_ROOT"/tests/vm/*.sh; do
         [[ -x $file ]] || continue
@@ -42,7 +43,12 @@ list_vm_suites() {
         kind=vm
         [[ $kernel == "${KERNELS[0]}" || $LONG == 1 || $(header "$file" kernels) == all ]] ||
             kind=later
-        echo "vm/${name%.sh}$on $kind $file $kernel"
+        name=vm/${name%.sh} pieces=''
+        [[ $LONG == 0 ]] || read -r pieces _ <<<"$(header "$file" pieces)"
+        [[ -n $pieces ]] || echo "$name$on $kind $file $kernel"
+        for ((piece = 1; piece <= ${pieces:-0}; piece++)); do
+            echo "$name.$piece$on $kind $file $kernel $piece"
+        done
     done
 }
 
@@ -68,16 +74,18 @@ need_matches() {
     done
 }
 
-# is_wanted NAME PATTERN...: NAME is one of the patterns, or in the folder that one names. After
-# --kernel a name need not say the kernel.
+# is_wanted NAME PATTERN...: NAME is one of the patterns, a piece of it, or in the folder that one
+# names. After --kernel a name need not say the kernel.
 is_wanted() {
-    local name=$1 pattern
+    local name=$1 whole pattern
     shift
     [[ $# -gt 0 ]] || return 0
     [[ $ONE_KERNEL == 0 || " $* " == *@* ]] || name=${name%@*}
+    whole=$(whole_of "$name")
     for pattern in "$@"; do
         # shellcheck disable=SC2053  # a pattern
-        [[ $name != $pattern && ${name#*/} != $pattern && $name != "$pattern"/* ]] || return 0
+        [[ $name != $pattern && ${name#*/} != $pattern && $name != "$pattern"/* &&
+            $whole != $pattern && ${whole#*/} != $pattern ]] || return 0
     done
     return 1
 }
@@ -89,21 +97,26 @@ is_named() {
     [[ " $* " == *" $name "* || " $* " == *" ${name#*/} "* ]]
 }
 
+# whole_of NAME: without the number of its piece.
+whole_of() { sed -E 's/\.[0-9]+(@|$)/\1/' <<<"$1"; }
+
 # header FILE KEY: what follows "# KEY:" in the head of a VM suite.
 #   # vm: FLAGS         flags for scripts/vm
 #   # long: FLAGS       more of them for the long form
 #   # kernels: all      what it shows depends on the kernel: it runs on each in every run
 #   # elsewhere: NAME=V  variables for the short form on the kernels after the first
+#   # pieces: N NAME=V   the long form takes N guests, each with these variables and its number as
+#                        VEXFS_PIECE; what the emulator makes of one is not the end of them all
 #   # expect: STATUS    the exit status that scripts/vm must end with (default 0)
 header() { sed -n "1,20s/^# $2: *//p" "$1" | head -n 1; }
 
 # What scripts/vm ends with when the emulator failed.
 EMULATOR_FAILED=98
 
-# run_suite KIND FILE KERNEL: runs it; its status is 0 as expected, 77 skipped, EMULATOR_FAILED when
-# nothing is known of it, else failed.
+# run_suite KIND FILE KERNEL [PIECE]: runs it; its status is 0 as expected, 77 skipped,
+# EMULATOR_FAILED when nothing is known of it, else failed.
 run_suite() {
-    local kind=$1 file=$2 kernel=$3 status=0 expected flags short=()
+    local kind=$1 file=$2 kernel=$3 piece=${4:-} status=0 expected flags variables
     case $kind in
     script) "$file" || status=$? ;;
     host) timeout --foreground --kill-after=10 "$HOST_TIMEOUT_S" "$file" || status=$? ;;
@@ -114,10 +127,9 @@ run_suite() {
             return 77
         }
         read -ra flags <<<"$(header "$file" vm) $([[ $LONG == 0 ]] || header "$file" long)"
-        [[ $kernel == "${KERNELS[0]}" || $LONG == 1 ]] ||
-            read -ra short <<<"$(header "$file" elsewhere)"
+        read -ra variables <<<"$(variables_for "$file" "$kernel" "$piece")"
         expected=$(header "$file" expect)
-        env "${short[@]}" "$VEXFS_ROOT/scripts/vm" --no-build --kernel "$kernel" "${flags[@]}" \
+        env "${variables[@]}" "$VEXFS_ROOT/scripts/vm" --no-build --kernel "$kernel" "${flags[@]}" \
             -- "$file" || status=$?
         [[ $status != "$EMULATOR_FAILED" ]] || return "$status"
         [[ ${expected:-0} != 0 ]] || return "$status"
@@ -129,6 +141,20 @@ run_suite() {
     # Catch2 exits with the number of failures, so 77 does not mean "skipped" there.
     [[ $kind != host || $status != 77 ]] || status=1
     return "$status"
+}
+
+# variables_for FILE KERNEL PIECE: NAME=V of the form in which it runs, but what the caller has set.
+variables_for() {
+    local file=$1 kernel=$2 piece=$3 words='' word
+    if [[ -n $piece ]]; then
+        read -r _ words <<<"$(header "$file" pieces)"
+        words+=" VEXFS_PIECE=$piece"
+    elif [[ $LONG == 0 && $kernel != "${KERNELS[0]}" ]]; then
+        words=$(header "$file" elsewhere)
+    fi
+    for word in $words; do
+        [[ -v ${word%%=*} ]] || printf '%s ' "$word"
+    done
 }
 
 # build_for KERNEL: fetches it if need be, and builds the module.

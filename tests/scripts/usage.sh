@@ -36,6 +36,10 @@ check "scripts/test: one that does not only with --long" ends_with 0 '^vm/guest@
 check "scripts/test: or when it is named" ends_with 0 '^vm/guest@7.3$' \
     "$TEST" --list vm/guest@7.3
 check "scripts/test: but not by a pattern" lacks '^vm/guest@7.3$' "$TEST" --list '*@7.3'
+check "scripts/test --long: a suite may take several guests" ends_with 0 '^vm/lifecycle.20@7.3$' \
+    "$TEST" --long --list lifecycle@7.3
+check "scripts/test --long: of which one can be named" \
+    [ "$("$TEST" --long --list lifecycle.3)" = vm/lifecycle.3 ]
 check "scripts/test --kernel: all suites, on that kernel" ends_with 0 '^vm/guest@6.12$' \
     "$TEST" --kernel 6.12 --list vm/guest
 check "scripts/test --kernel: on no other" lacks '@7.3$' "$TEST" --kernel 6.12 --list

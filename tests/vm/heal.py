@@ -11,7 +11,7 @@ import threading
 from session import Vexfsd, check, check_equal, finish, run
 from tree_work import Account, Work, seen
 
-HEALS = 100 if os.environ.get("VEXFS_HEALS") == "full" else int(os.environ.get("VEXFS_HEALS", 4))
+HEALS = int(os.environ.get("VEXFS_HEALS", "4"))
 SEED = int(os.environ.get("VEXFS_SEED", random.randrange(1 << 32)))
 TYPES = {stat.S_IFDIR: "directory", stat.S_IFREG: "file", stat.S_IFLNK: "symlink"}
 

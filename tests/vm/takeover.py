@@ -13,8 +13,7 @@ import time
 from channel import NOT_ME, Channel
 from session import Vexfsd, check, check_equal, finish, run, wait_for
 
-KILLS = os.environ.get("VEXFS_KILLS", "4")
-KILLS = 500 if KILLS == "full" else int(KILLS)
+KILLS = int(os.environ.get("VEXFS_KILLS", "4"))
 OPERATIONS = 20000  # of one load
 MODULE = os.environ["VEXFS_KO"]
 CHANNELS = "/sys/kernel/debug/vexfs/channels"

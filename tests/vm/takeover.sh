@@ -4,9 +4,10 @@
 # nothing lost and nothing twice; how long a channel without an owner is kept, and when not; and an
 # owner that dies at each step of making one leaves nothing behind.
 #
-# At least 4 kills, unless $VEXFS_KILLS says otherwise (a number, or "full" for 500).
+# At least 4 kills, unless $VEXFS_KILLS says otherwise; the long form has 500.
 # vm: --mem 3072 --timeout 1200
-# long: --timeout 12000
+# long: --timeout 3600
+# pieces: 10 VEXFS_KILLS=50
 # kernels: all
 # elsewhere: VEXFS_KILLS=3
 exec python3 -B "$VEXFS_ROOT/tests/vm/takeover.py"
