@@ -93,7 +93,7 @@ class Catalogue {
     struct Place {
         ObjectKey parent;
         std::string name;
-        bool operator==(const Place&) const = default;
+        auto operator<=>(const Place&) const = default;
     };
 
     // Applies an event. Events come in the order of their numbers.
@@ -138,9 +138,13 @@ class Catalogue {
     // An absolute path of it, as events call it, and where to look for it; empty: none is known.
     Result<std::string> path_of(const ObjectKey& object, std::uint64_t at = kNow);
     Result<std::string> look_for(const ObjectKey& object);
-    // It, and the directories above it: to a root, to one that has no name, or, where a loss has
-    // made that of it, once round a circle.
-    Result<std::vector<ObjectKey>> chain_of(const ObjectKey& object);
+    // It, and the directories above it, each with its name in the next: to one that has none (the
+    // name is empty then), or, where a loss has made that of it, once round a circle.
+    struct Link {
+        ObjectKey object;
+        std::string name;
+    };
+    Result<std::vector<Link>> chain_of(const ObjectKey& object, std::uint64_t at = kNow);
     // Directories with names in them that have none themselves. Looks at everything.
     Result<std::vector<ObjectKey>> orphaned();
     // It is a root, or has a name.

@@ -184,39 +184,38 @@ Result<std::string> Catalogue::look_for(const ObjectKey& object) {
 
 Result<std::string> Catalogue::path_from(std::string CatalogueRoot::*top, const ObjectKey& object,
                                          std::uint64_t at) {
+    const Result<std::vector<Link>> chain = chain_of(object, at);
+    if (!chain) {
+        return chain.status();
+    }
     std::string below;
-    ObjectKey here = object;
-    for (unsigned depth = 0; depth < kDepthMax; ++depth) {
+    for (const Link& link : *chain) {
         for (const CatalogueRoot& root : roots_) {
-            if (root.object == here) {
+            if (root.object == link.object) {
                 return root.*top == "/" && !below.empty() ? below : root.*top + below;
             }
         }
-        const Result<std::vector<Place>> places = places_of(here, at);
-        if (!places) {
-            return places.status();
-        }
-        if (places->empty()) {
-            return std::string();
-        }
-        below.insert(0, "/" + places->front().name);
-        here = places->front().parent;
+        below.insert(0, "/" + link.name);
     }
     return std::string();
 }
 
-Result<std::vector<ObjectKey>> Catalogue::chain_of(const ObjectKey& object) {
-    std::vector<ObjectKey> chain{object};
-    while (chain.size() < kDepthMax) {
-        const Result<std::vector<Place>> places = places_of(chain.back());
+Result<std::vector<Catalogue::Link>> Catalogue::chain_of(const ObjectKey& object,
+                                                         std::uint64_t at) {
+    std::vector<Link> chain;
+    ObjectKey here = object;
+    do {
+        Result<std::vector<Place>> places = places_of(here, at);
         if (!places) {
             return places.status();
         }
-        if (places->empty() || places->front().parent == object) {
+        chain.push_back({here, {}});
+        if (places->empty()) {
             break;
         }
-        chain.push_back(places->front().parent);
-    }
+        chain.back().name = std::move(places->front().name);
+        here = places->front().parent;
+    } while (here != object && chain.size() < kDepthMax);
     return chain;
 }
 

@@ -53,9 +53,9 @@ class Order {
     static bool is_delete(const Finding& step) {
         return step.op == VX_OP_FILE_DELETE || step.op == VX_OP_DIR_DELETE;
     }
-    static NameKey source(const Finding& step) {
-        return is_move(step) ? NameKey{step.old_parent, step.name2}
-                             : NameKey{step.parent, step.name};
+    static Place source(const Finding& step) {
+        return is_move(step) ? Place{step.old_parent, step.name2}
+                             : Place{step.parent, step.name};
     }
 
     void index() {
@@ -116,7 +116,7 @@ class Order {
                 here = steps_[made->second].parent;
                 continue;
             }
-            const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(here);
+            const Result<std::vector<Place>> places = catalogue_.places_of(here);
             if (!places || places->empty()) {
                 return places.status();
             }
@@ -185,7 +185,7 @@ class Order {
                 here = placed->second;
                 continue;
             }
-            const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(here);
+            const Result<std::vector<Place>> places = catalogue_.places_of(here);
             if (!places || places->empty()) {
                 return places ? Result<bool>(true) : places.status();
             }
@@ -204,7 +204,7 @@ class Order {
     // A directory that is above this one and stays where it is.
     Result<ObjectKey> steady_above(ObjectKey here) {
         for (unsigned depth = 0; depth < kDepthMax; ++depth) {
-            const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(here);
+            const Result<std::vector<Place>> places = catalogue_.places_of(here);
             if (!places) {
                 return places.status();
             }
@@ -245,12 +245,12 @@ class Order {
     void exchange(std::size_t i, std::size_t other) {
         Finding first = steps_[i];
         Finding second = steps_[other];
-        const NameKey vacated = source(first);
+        const Place vacated = source(first);
         first.flags |= VX_F_EXCHANGE;
         first.cookie = ++cookie_;
         second.flags |= VX_F_EXCHANGE;
         second.cookie = cookie_;
-        const bool there = NameKey{second.parent, second.name} == vacated;
+        const bool there = Place{second.parent, second.name} == vacated;
         second.parent = vacated.parent;
         second.name = vacated.name;
         second.path = first.old_path;
@@ -267,7 +267,7 @@ class Order {
         steps_[other].old_path = vacated_path;
         frees_[vacated] = other;
         for (const std::size_t next : std::vector<std::size_t>(nodes_[i].then)) {
-            if (NameKey{steps_[next].parent, steps_[next].name} == vacated) {
+            if (Place{steps_[next].parent, steps_[next].name} == vacated) {
                 wait(next, other);
             }
         }
@@ -277,7 +277,7 @@ class Order {
     std::vector<Finding> steps_;
     Catalogue& catalogue_;
     std::vector<Node> nodes_;
-    std::map<NameKey, std::size_t> frees_;  // by the name that it frees
+    std::map<Place, std::size_t> frees_;  // by the name that it frees
     std::unordered_multimap<ObjectKey, std::size_t, ObjectKeyHash> empties_;  // by its directory
     std::unordered_map<ObjectKey, std::size_t, ObjectKeyHash> makes_;
     std::unordered_map<ObjectKey, std::size_t, ObjectKeyHash> moves_;

@@ -149,27 +149,26 @@ void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
     changed_.push_back(std::move(change));
 }
 
-Result<std::string> Comparison::known_path_of(const NameKey& name) {
-    const Result<std::string> parent = catalogue_.path_of(name.parent);
-    return !parent || parent->empty() ? parent : path_below(*parent, name.name);
+Result<std::string> Comparison::known_path_of(const Place& place) {
+    const Result<std::string> parent = catalogue_.path_of(place.parent);
+    return !parent || parent->empty() ? parent : path_below(*parent, place.name);
 }
 
 // Where a directory is to be looked for, which may be below one that has appeared elsewhere.
 Result<std::string> Comparison::look_for(const ObjectKey& directory) {
     std::string below;
-    const Result<std::vector<ObjectKey>> chain = catalogue_.chain_of(directory);
-    for (std::size_t i = 0; chain && i < chain->size(); ++i) {
-        const auto appearing = appearing_.find((*chain)[i]);
+    const Result<std::vector<Catalogue::Link>> chain = catalogue_.chain_of(directory);
+    if (!chain) {
+        return chain.status();
+    }
+    for (const Catalogue::Link& link : *chain) {
+        const auto appearing = appearing_.find(link.object);
         if (appearing != appearing_.end()) {
             return appearing->second.path + below;
         }
-        const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of((*chain)[i]);
-        if (!places) {
-            return places.status();
-        }
-        below.insert(0, places->empty() ? "" : "/" + places->front().name);
+        below.insert(0, "/" + link.name);
     }
-    return chain ? catalogue_.look_for(directory) : chain.status();
+    return catalogue_.look_for(directory);
 }
 
 Status Comparison::add_gone(const ObjectKey& directory) {
@@ -262,8 +261,8 @@ Status Comparison::read_untold() {
 // all that is found.
 Status Comparison::tell_untold(std::vector<Finding>& out) {
     for (const Catalogue::Untold& untold : untold_) {
-        const Catalogue::Place old = untold.from.value_or(untold.place);
-        Result<std::vector<Catalogue::Place>> now = catalogue_.places_of(untold.object);
+        const Place old = untold.from.value_or(untold.place);
+        Result<std::vector<Place>> now = catalogue_.places_of(untold.object);
         if (const auto behind = left_behind_.find(untold.object);
             now && !untold.from && behind != left_behind_.end()) {
             if (behind->second == untold.place) {
@@ -271,7 +270,7 @@ Status Comparison::tell_untold(std::vector<Finding>& out) {
             }
             now = std::vector{behind->second};
         }
-        Result<std::string> path = known_path_of({old.parent, old.name});
+        Result<std::string> path = known_path_of(old);
         const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(untold.object);
         if (!now || !path || !facts) {
             return !now ? now.status() : path ? facts.status() : path.status();
@@ -286,8 +285,8 @@ Status Comparison::tell_untold(std::vector<Finding>& out) {
         step.flags |= (S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0) |
                       (untold.from ? VX_F_EXCHANGE : 0);
         if (untold.from || !now->empty()) {
-            const Catalogue::Place to = untold.from ? untold.place : now->front();
-            path = known_path_of({to.parent, to.name});
+            const Place to = untold.from ? untold.place : now->front();
+            path = known_path_of(to);
             step.op = VX_OP_FILE_RENAME;
             step.old_parent = std::exchange(step.parent, to.parent);
             step.name2 = std::exchange(step.name, to.name);
@@ -308,7 +307,7 @@ Status Comparison::explain(Appeared& appeared) {
         const bool first = created_.insert(now.object).second;
         if (const auto behind = left_behind_.find(now.object);
             first && behind != left_behind_.end()) {
-            return explain_move(std::move(step), {behind->second.parent, behind->second.name});
+            return explain_move(std::move(step), behind->second);
         }
         step.op = first ? create_op(now.facts.mode) : unsigned{VX_OP_HARDLINK_CREATE};
         step.flags = create_flags(now.facts.mode);
@@ -319,7 +318,7 @@ Status Comparison::explain(Appeared& appeared) {
         }
         return {};
     }
-    NameKey from;
+    Place from;
     const Result<bool> moved = find_old_name(appeared, from);
     const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(now.object);
     if (!moved || !facts) {
@@ -335,7 +334,7 @@ Status Comparison::explain(Appeared& appeared) {
     return {};
 }
 
-Status Comparison::explain_move(Finding step, const NameKey& from) {
+Status Comparison::explain_move(Finding step, const Place& from) {
     Result<std::string> old_path = known_path_of(from);
     if (!old_path) {
         return old_path.status();
@@ -351,7 +350,7 @@ Status Comparison::explain_move(Finding step, const NameKey& from) {
 
 // A name that the object has lost, and that no other of its new names has taken. False: it has
 // kept all of them.
-Result<bool> Comparison::find_old_name(const Appeared& appeared, NameKey& from) {
+Result<bool> Comparison::find_old_name(const Appeared& appeared, Place& from) {
     const ObjectKey& object = appeared.name.object;
     const auto [first, last] = gone_of_.equal_range(object);
     for (auto at = first; at != last; ++at) {
@@ -361,13 +360,12 @@ Result<bool> Comparison::find_old_name(const Appeared& appeared, NameKey& from) 
             return true;
         }
     }
-    const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(object);
+    const Result<std::vector<Place>> places = catalogue_.places_of(object);
     if (!places) {
         return places.status();
     }
-    for (const Catalogue::Place& place : *places) {
-        const NameKey key{place.parent, place.name};
-        if (listed_.count(place.parent) != 0 || gone_.count(key) != 0) {
+    for (const Place& place : *places) {
+        if (listed_.count(place.parent) != 0 || gone_.count(place) != 0) {
             continue;
         }
         const Result<std::string> path = look_for(place.parent);
@@ -376,10 +374,10 @@ Result<bool> Comparison::find_old_name(const Appeared& appeared, NameKey& from) 
         }
         const bool has = has_name({place.parent, *path}, place.name, object).value_or(true);
         if (is_directory(appeared.name) || !has) {
-            gone_[key] = {.object = object,
-                          .type = appeared.name.facts.mode & S_IFMT,
-                          .moved = true};
-            from = key;
+            gone_[place] = {.object = object,
+                            .type = appeared.name.facts.mode & S_IFMT,
+                            .moved = true};
+            from = place;
             return true;
         }
     }
@@ -397,7 +395,7 @@ Status Comparison::explain_gone() {
         if (gone.moved) {
             continue;
         }
-        const Result<std::vector<Catalogue::Place>> places = catalogue_.places_of(gone.object);
+        const Result<std::vector<Place>> places = catalogue_.places_of(gone.object);
         const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(gone.object);
         if (!places || !facts) {
             return places ? facts.status() : places.status();

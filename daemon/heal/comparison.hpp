@@ -37,15 +37,7 @@ struct Suspicion {
     std::uint64_t ops = 0;        // VX_OP_BIT()s that are told: others are not found either
 };
 
-struct NameKey {
-    ObjectKey parent;
-    std::string name;
-    auto operator<=>(const NameKey& other) const {
-        return std::tie(parent.fsid, parent.ino, parent.gen, name) <=>
-               std::tie(other.parent.fsid, other.parent.ino, other.parent.gen, other.name);
-    }
-    bool operator==(const NameKey& other) const = default;
-};
+using Place = Catalogue::Place;
 
 class Comparison {
   public:
@@ -84,7 +76,7 @@ class Comparison {
         ListedName name;
         bool known = false;
     };
-    using Names = std::map<NameKey, Gone>;
+    using Names = std::map<Place, Gone>;
 
     Result<bool> knows_as(const ListedName& now);
     Status compare(const Directory& parent, const CatalogueName& before, const ListedName& now);
@@ -92,21 +84,21 @@ class Comparison {
                        const std::optional<ObjectFacts>& before);
     void tell_content(const Directory& parent, const ListedName& now);
     void tell(unsigned op, std::uint32_t flags, const Directory& parent, const ListedName& now);
-    Result<std::string> known_path_of(const NameKey& name);
+    Result<std::string> known_path_of(const Place& place);
     Result<std::string> look_for(const ObjectKey& directory);
     Status add_below_gone();
     Status read_untold();
     Status tell_untold(std::vector<Finding>& out);
     Status explain(Appeared& appeared);
-    Status explain_move(Finding step, const NameKey& from);
-    Result<bool> find_old_name(const Appeared& appeared, NameKey& from);
+    Status explain_move(Finding step, const Place& from);
+    Result<bool> find_old_name(const Appeared& appeared, Place& from);
     Status explain_gone();
 
     Catalogue& catalogue_;
     const Suspicion suspicion_;
     std::unordered_set<ObjectKey, ObjectKeyHash> listed_;
     Names gone_;
-    std::unordered_multimap<ObjectKey, NameKey, ObjectKeyHash> gone_of_;
+    std::unordered_multimap<ObjectKey, Place, ObjectKeyHash> gone_of_;
     std::vector<Appeared> appeared_;
     struct Appearing {
         unsigned names = 0;  // so many
@@ -117,7 +109,7 @@ class Comparison {
     std::vector<Catalogue::Untold> untold_;
     // Directories that have appeared, and have no name in the catalogue: who follows the stream has
     // them there.
-    std::unordered_map<ObjectKey, Catalogue::Place, ObjectKeyHash> left_behind_;
+    std::unordered_map<ObjectKey, Place, ObjectKeyHash> left_behind_;
     std::vector<Finding> steps_;    // names, in no order yet
     std::vector<Finding> changed_;  // facts and content: behind all names, each once
     std::array<std::unordered_set<ObjectKey, ObjectKeyHash>, VX_OP_COUNT> told_;  // by operation

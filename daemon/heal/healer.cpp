@@ -137,12 +137,12 @@ Status Healer::tell(std::vector<Finding> findings, Pending& left) {
         return status;
     }
     for (const ObjectKey& object : told->again.objects) {
-        const Result<std::vector<Catalogue::Place>> places =
+        const Result<std::vector<Place>> places =
             tools_.follower.catalogue().places_of(object);
         if (!places) {
             return places.status();
         }
-        for (const Catalogue::Place& place : *places) {
+        for (const Place& place : *places) {
             left.directories.insert(place.parent);
         }
     }
@@ -182,11 +182,11 @@ Result<bool> Healer::turns_up(const ObjectKey& directory, bool everywhere, const
     if (everywhere || look.comparison.appears(directory)) {
         return look.comparison.appears(directory);
     }
-    const Result<std::vector<ObjectKey>> chain = tools_.follower.catalogue().chain_of(directory);
+    const auto chain = tools_.follower.catalogue().chain_of(directory);
     return chain ? std::any_of(chain->begin(), chain->end(),
-                               [&](const ObjectKey& above) {
-                                   return look.seen.count(above) != 0 ||
-                                          look.comparison.appears(above);
+                               [&](const Catalogue::Link& above) {
+                                   return look.seen.count(above.object) != 0 ||
+                                          look.comparison.appears(above.object);
                                })
                  : Result<bool>(chain.status());
 }

@@ -25,7 +25,7 @@ struct ObjectKey {
     std::uint64_t fsid = 0;
     std::uint64_t ino = 0;
     std::uint32_t gen = 0;
-    bool operator==(const ObjectKey&) const = default;
+    auto operator<=>(const ObjectKey&) const = default;
 };
 
 struct ObjectKeyHash {

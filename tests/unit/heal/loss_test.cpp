@@ -342,6 +342,25 @@ TEST_CASE("who looks for lost events is killed while the tree goes on changing")
     lose_and_heal(true, true);
 }
 
+TEST_CASE("a loss behind the last event is known when that event is") {
+    const TempDirectory dir;
+    const SystemClock clock;
+    TestJournal journal(dir / "journal");
+    const auto follower = Follower::open(dir / "journal", clock);
+    REQUIRE(follower.ok());
+    REQUIRE((*follower)->catch_up(0).ok());
+    REQUIRE_FALSE((*follower)->pending().any());
+    Gap gap;
+    gap.from = journal.next_seq();
+    gap.to = gap.from - 1;
+    gap.account = true;
+    gap.ops = {{VX_OP_FILE_CREATE, 0, 1}};
+    REQUIRE(journal.append(gap).ok());
+    REQUIRE(journal.flush().ok());
+    REQUIRE((*follower)->catch_up(0).ok());
+    CHECK((*follower)->pending().everywhere);
+}
+
 TEST_CASE("what moves before it is looked into is looked into where it has gone to") {
     const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
     Stream stream(1);
