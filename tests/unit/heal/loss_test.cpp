@@ -192,6 +192,9 @@ class Stream : public StreamPort {
     }
 
     Result<std::uint64_t> sync() override {
+        if (at_sync) {
+            std::exchange(at_sync, {})();
+        }
         maybe_change();
         read_ring(~0U);
         const Status status = journal_.flush();
@@ -221,6 +224,7 @@ class Stream : public StreamPort {
     ChangingTree tree;
     std::string told;
     std::function<void(std::uint64_t)> at_look;  // with how many directories have been looked at
+    std::function<void()> at_sync;               // once
 
   private:
     void start() {
@@ -377,6 +381,48 @@ TEST_CASE("what moves before it is looked into is looked into where it has gone 
             REQUIRE(::rename(from.c_str(), stream.tree.path("moved").c_str()) == 0);
             stream.has_changed(Stream::Losing::nothing);
         }
+    };
+    stream.heal(false, false);
+    INFO(stream.told);
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
+}
+
+TEST_CASE("what moves within a loss while it is looked for is not told as gone") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U);
+    const bool back = GENERATE(false, true);
+    Stream stream(1);
+    const std::string one = stream.tree.path(back ? "two" : "one");
+    const std::string two = stream.tree.path(back ? "one" : "two");
+    for (const std::string& directory : {one, two, one + "/d"}) {
+        REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
+        stream.has_changed(Stream::Losing::nothing);
+    }
+    REQUIRE(::mkdir((one + "/lost").c_str(), 0755) == 0);
+    stream.has_changed(Stream::Losing::everything);
+    bool moved = false;
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when && !std::exchange(moved, true)) {
+            REQUIRE(::rename((one + "/d").c_str(), (two + "/d").c_str()) == 0);
+            stream.has_changed(Stream::Losing::everything);
+        }
+    };
+    stream.heal(false, false);
+    INFO(stream.told);
+    CHECK(stream.told.find("found: DirDelete") == std::string::npos);
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
+}
+
+TEST_CASE("what an event has said before a loss does not settle what is found behind it") {
+    Stream stream(1);
+    REQUIRE(::mkdir(stream.tree.path("lost").c_str(), 0755) == 0);
+    stream.has_changed(Stream::Losing::everything);
+    stream.at_sync = [&] {
+        const std::string path = stream.tree.path("for a moment");
+        REQUIRE(::mkdir(path.c_str(), 0755) == 0);
+        stream.has_changed(Stream::Losing::nothing);
+        REQUIRE(::rmdir(path.c_str()) == 0);
+        stream.has_changed(Stream::Losing::everything);
     };
     stream.heal(false, false);
     INFO(stream.told);
