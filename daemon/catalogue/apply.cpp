@@ -60,10 +60,17 @@ Status Catalogue::apply(const EventView& event) {
 // Of an object that is in the catalogue.
 Status Catalogue::take_facts(const EventView& event, bool changed) {
     const vx_event& e = event.event();
-    return sql_.update_facts
-        .bind(known_file_system(e.fsid), e.ino, e.gen, e.mode, e.owner_uid, e.owner_gid, e.size,
-              changed ? event.seq : 0)
-        .run();
+    const FactsTable::Key key = key_of(object_of(e));
+    const Result<std::optional<ObjectFacts>> before = facts_.find(key);
+    if (!before || !*before) {
+        return before.status();
+    }
+    return facts_.put(key, {.mode = e.mode,
+                            .uid = e.owner_uid,
+                            .gid = e.owner_gid,
+                            .size = e.size,
+                            .changed = changed ? std::max((*before)->changed, event.seq)
+                                               : (*before)->changed});
 }
 
 // What was found in a directory that has left by now is not taken in.
@@ -166,10 +173,8 @@ Status Catalogue::ask_for_what_is_left(const CatalogueName& gone) {
 }
 
 Status Catalogue::drop_if_nameless(const ObjectKey& object) {
-    return is_root(object) ? Status()
-                           : sql_.remove_nameless
-                                 .bind(known_file_system(object.fsid), object.ino, object.gen)
-                                 .run();
+    const Result<bool> stays = knows(object);
+    return !stays || *stays ? stays.status() : facts_.remove(key_of(object));
 }
 
 Status Catalogue::apply_rename(const EventView& event) {

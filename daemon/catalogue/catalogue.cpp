@@ -36,8 +36,6 @@ CREATE INDEX old_names_of ON old_names(fs, ino, gen);
 CREATE TABLE untold(id INTEGER PRIMARY KEY, fs INTEGER, parent INTEGER, parent_gen INTEGER,
                     name BLOB, ino INTEGER, gen INTEGER, from_parent INTEGER, from_gen INTEGER,
                     from_name BLOB, UNIQUE(fs, parent, parent_gen, name));
-CREATE TABLE objects(fs INTEGER, ino INTEGER, gen INTEGER, mode INTEGER, uid INTEGER, gid INTEGER,
-                     size INTEGER, changed INTEGER, PRIMARY KEY(fs, ino, gen)) WITHOUT ROWID;
 )";
 
 // Everything is derived: after a power cut it may be a little behind, and must be whole.
@@ -70,14 +68,6 @@ Status Catalogue::prepare_all() {
         {&sql_.places_old,
          "SELECT parent, parent_gen, name FROM old_names WHERE " VX_OBJECT
          " AND since<=?4 AND until>?4"},
-        {&sql_.facts, "SELECT mode, uid, gid, size, changed FROM objects WHERE " VX_OBJECT},
-        {&sql_.put_facts, "INSERT OR REPLACE INTO objects VALUES(?1,?2,?3,?4,?5,?6,?7,?8)"},
-        {&sql_.update_facts,
-         "UPDATE objects SET mode=?4, uid=?5, gid=?6, size=?7, changed=max(changed,?8) WHERE "
-         VX_OBJECT},
-        {&sql_.remove_nameless,
-         "DELETE FROM objects WHERE " VX_OBJECT
-         " AND NOT EXISTS (SELECT 1 FROM names WHERE " VX_OBJECT ")"},
         {&sql_.known, "SELECT 1 FROM names WHERE " VX_OBJECT " LIMIT 1"},
         {&sql_.put_untold,
          "INSERT INTO untold VALUES(NULL,?1,?2,?3,?4,?5,?6,?7,?8,iif(?9,?10,NULL))"},
@@ -99,7 +89,7 @@ Status Catalogue::prepare_all() {
         }
         *statement = std::move(*made);
     }
-    return {};
+    return facts_.prepare(db_);
 }
 
 Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& directory,
@@ -172,7 +162,11 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open_to_read(const std::string& di
 }
 
 Status Catalogue::make(const JournalId& journal) {
-    if (Status status = db_.execute(kSchema); !status) {
+    Status status = db_.execute(kSchema);
+    if (status) {
+        status = db_.execute(FactsTable::kSchema);
+    }
+    if (!status) {
         return status;
     }
     Result<Statement> meta = db_.prepare("INSERT INTO meta VALUES(0, ?1, ?2, 0, 0, NULL, NULL)");
@@ -221,14 +215,24 @@ Status Catalogue::refresh() {
     return row ? read_roots() : row.status();
 }
 
-Status Catalogue::begin() { return db_.execute("BEGIN IMMEDIATE"); }
+Status Catalogue::begin() {
+    Status status = db_.execute("BEGIN IMMEDIATE");
+    if (status) {
+        facts_.begin();
+    }
+    return status;
+}
 
 Status Catalogue::commit(std::uint64_t applied_seq, std::uint64_t applied_ns) {
-    Status status = sql_.save_meta.bind(applied_seq, applied_ns).run();
+    Status status = facts_.write();
+    if (status) {
+        status = sql_.save_meta.bind(applied_seq, applied_ns).run();
+    }
     if (status) {
         status = db_.execute("COMMIT");
     }
     if (status) {
+        facts_.end();
         applied_seq_ = applied_seq;
         applied_ns_ = applied_ns;
     }
@@ -236,6 +240,7 @@ Status Catalogue::commit(std::uint64_t applied_seq, std::uint64_t applied_ns) {
 }
 
 Status Catalogue::roll_back() {
+    facts_.end();
     Status status = db_.execute("ROLLBACK");
     file_systems_.clear();
     const Status fresh = refresh();

@@ -22,21 +22,13 @@
 #include <string_view>
 #include <vector>
 
+#include "catalogue/facts_table.hpp"
 #include "catalogue/sqlite.hpp"
 #include "paths/directory_map.hpp"
 #include "vexfs/cursor.hpp"
 #include "vexfs/event.hpp"
 
 namespace vexfs {
-
-// What is known of an object.
-struct ObjectFacts {
-    std::uint32_t mode = 0;  // type and permissions
-    std::uint32_t uid = 0;   // owner
-    std::uint32_t gid = 0;
-    std::uint64_t size = 0;     // bytes
-    std::uint64_t changed = 0;  // the last event that changed its content, or told of it as new
-};
 
 // A name, and what has it.
 struct CatalogueName {
@@ -165,6 +157,9 @@ class Catalogue {
     Status read_meta();
     Result<std::int64_t> file_system(std::uint64_t fsid);
     [[nodiscard]] std::int64_t known_file_system(std::uint64_t fsid) const;
+    [[nodiscard]] FactsTable::Key key_of(const ObjectKey& object) const {
+        return {known_file_system(object.fsid), object};
+    }
     Result<std::int64_t> count(Statement& statement);
 
     struct Displaced {
@@ -196,6 +191,7 @@ class Catalogue {
     Status read_places(Statement& statement, std::uint64_t fsid, std::vector<Place>& out);
 
     Database db_;
+    FactsTable facts_;
     JournalId journal_;
     std::uint64_t applied_seq_ = 0;
     std::uint64_t applied_ns_ = 0;
@@ -206,9 +202,8 @@ class Catalogue {
     std::uint64_t untold_ = 0;  // how many there are
 
     struct Statements {
-        Statement find, find_old, put, remove, put_old, in, in_old, places, places_old, facts,
-            put_facts, update_facts, remove_nameless, known, put_untold, remove_untold, save_meta,
-            save_unhealed, new_fs, prune, names, directories;
+        Statement find, find_old, put, remove, put_old, in, in_old, places, places_old, known,
+            put_untold, remove_untold, save_meta, save_unhealed, new_fs, prune, names, directories;
     };
     Statements sql_;
 };

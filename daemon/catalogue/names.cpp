@@ -23,11 +23,7 @@ Status Catalogue::set_name(const ObjectKey& parent, std::string_view name,
                              .bind(*fs, parent.ino, parent.gen, name, object.ino, object.gen,
                                    facts.mode & S_IFMT, since)
                              .run();
-    return named ? sql_.put_facts
-                       .bind(*fs, object.ino, object.gen, facts.mode, facts.uid, facts.gid,
-                             facts.size, facts.changed)
-                       .run()
-                 : named;
+    return named ? facts_.put({*fs, object}, facts) : named;
 }
 
 // A root has no name, only facts.
@@ -157,21 +153,7 @@ Result<std::vector<Catalogue::Place>> Catalogue::places_of(const ObjectKey& obje
 }
 
 Result<std::optional<ObjectFacts>> Catalogue::facts_of(const ObjectKey& object) {
-    const Result<bool> row =
-        sql_.facts.bind(known_file_system(object.fsid), object.ino, object.gen).step();
-    if (!row) {
-        return row.status();
-    }
-    std::optional<ObjectFacts> facts;
-    if (*row) {
-        facts = ObjectFacts{.mode = static_cast<std::uint32_t>(sql_.facts.id(0)),
-                            .uid = static_cast<std::uint32_t>(sql_.facts.id(1)),
-                            .gid = static_cast<std::uint32_t>(sql_.facts.id(2)),
-                            .size = sql_.facts.id(3),
-                            .changed = sql_.facts.id(4)};
-    }
-    sql_.facts.reset();
-    return facts;
+    return facts_.find(key_of(object));
 }
 
 Result<std::string> Catalogue::path_of(const ObjectKey& object, std::uint64_t at) {
