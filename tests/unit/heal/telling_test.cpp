@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is found, and what events say meanwhile: which of it is told.
+#include <algorithm>
+
+#include "heal/telling.hpp"
+#include "support/changing_tree.hpp"
+
+using namespace vexfs;
+using namespace vexfs::heal;
+using namespace vexfs::test;
+
+namespace {
+
+constexpr ObjectKey kRoot{1, 2, 0};
+constexpr ObjectKey kDirectory{1, 3, 0};
+constexpr ObjectKey kFile{1, 4, 0};
+
+Finding finding(unsigned op, const ObjectKey& object, const ObjectKey& parent, const char* name) {
+    Finding out;
+    out.op = op;
+    out.flags |= object == kDirectory ? std::uint32_t{VX_F_DIRECTORY} : 0;
+    out.object = object;
+    out.parent = parent;
+    out.name = name;
+    return out;
+}
+
+// The event that the directory has moved, within its parent.
+void move_directory(Touched& touched) {
+    Finding event = finding(VX_OP_FILE_RENAME, kDirectory, kRoot, "new");
+    event.flags &= ~std::uint32_t{VX_F_RESYNC};
+    event.old_parent = kRoot;
+    event.name2 = "directory";
+    touched.note(AsEvent(event, 1).view);
+}
+
+bool is_again(const Telling& telling, const ObjectKey& directory) {
+    const auto& again = telling.again().directories;
+    return std::find(again.begin(), again.end(), directory) != again.end();
+}
+
+}  // namespace
+
+TEST_CASE("what has gone with a directory that has moved meanwhile is looked for again") {
+    Telling telling({finding(VX_OP_FILE_DELETE, kFile, kDirectory, "file"),
+                     finding(VX_OP_DIR_DELETE, kDirectory, kRoot, "directory")});
+    Touched touched;
+    SECTION("it has not moved: both are told") {
+        CHECK(telling.next(touched) != nullptr);
+        CHECK(telling.next(touched) != nullptr);
+        CHECK(telling.again().directories.empty());
+    }
+    SECTION("it has: neither is") {
+        move_directory(touched);
+        CHECK(telling.next(touched) == nullptr);
+        CHECK(is_again(telling, kDirectory));
+    }
+}
+
+TEST_CASE("what is new in a directory that has moved meanwhile is looked for again") {
+    Telling telling({finding(VX_OP_FILE_CREATE, kFile, kDirectory, "file")});
+    Touched touched;
+    move_directory(touched);
+    CHECK(telling.next(touched) == nullptr);
+    CHECK(is_again(telling, kDirectory));
+}
