@@ -13,12 +13,13 @@ namespace {
 
 constexpr ObjectKey kRoot{1, 2, 0};
 constexpr ObjectKey kDirectory{1, 3, 0};
-constexpr ObjectKey kFile{1, 4, 0};
+constexpr ObjectKey kBelow{1, 4, 0};  // a directory in it
+constexpr ObjectKey kFile{1, 5, 0};
 
 Finding finding(unsigned op, const ObjectKey& object, const ObjectKey& parent, const char* name) {
     Finding out;
     out.op = op;
-    out.flags |= object == kDirectory ? std::uint32_t{VX_F_DIRECTORY} : 0;
+    out.flags |= object == kFile ? 0 : std::uint32_t{VX_F_DIRECTORY};
     out.object = object;
     out.parent = parent;
     out.name = name;
@@ -42,17 +43,20 @@ bool is_again(const Telling& telling, const ObjectKey& directory) {
 }  // namespace
 
 TEST_CASE("what has gone with a directory that has moved meanwhile is looked for again") {
-    Telling telling({finding(VX_OP_FILE_DELETE, kFile, kDirectory, "file"),
+    Telling telling({finding(VX_OP_FILE_DELETE, kFile, kBelow, "file"),
+                     finding(VX_OP_DIR_DELETE, kBelow, kDirectory, "below"),
                      finding(VX_OP_DIR_DELETE, kDirectory, kRoot, "directory")});
     Touched touched;
-    SECTION("it has not moved: both are told") {
-        CHECK(telling.next(touched) != nullptr);
-        CHECK(telling.next(touched) != nullptr);
+    SECTION("it has not moved: all are told") {
+        for (unsigned i = 0; i < 3; ++i) {
+            CHECK(telling.next(touched) != nullptr);
+        }
         CHECK(telling.again().directories.empty());
     }
-    SECTION("it has: neither is") {
+    SECTION("it has: none is") {
         move_directory(touched);
         CHECK(telling.next(touched) == nullptr);
+        CHECK(is_again(telling, kBelow));
         CHECK(is_again(telling, kDirectory));
     }
 }
