@@ -69,8 +69,7 @@ Status Catalogue::take_facts(const EventView& event, bool changed) {
                             .uid = e.owner_uid,
                             .gid = e.owner_gid,
                             .size = e.size,
-                            .changed = changed ? std::max((*before)->changed, event.seq)
-                                               : (*before)->changed});
+                            .changed = changed ? event.seq : (*before)->changed});
 }
 
 // What was found in a directory that has left by now is not taken in.

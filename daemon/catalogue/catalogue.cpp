@@ -99,7 +99,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& directory,
     if (self || self.status().code() != EBADMSG) {
         return self;
     }
-    spdlog::warn("{}: {}: it is made anew", path, self.status().message());
+    spdlog::warn("{}: it is made anew", self.status().message());
     const Status removed = remove(directory);
     return removed ? open_file(path, journal) : removed;
 }
@@ -129,7 +129,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open_file(const std::string& path,
     Result<Statement> is_new = self->db_.prepare("SELECT 1 FROM sqlite_schema LIMIT 1");
     const Result<bool> any = is_new ? is_new->step() : is_new.status();
     if (!any) {
-        return any.status();
+        return any.status().with_context(path);
     }
     is_new->reset();
     status = *any ? self->read_meta() : self->make(journal);
@@ -140,7 +140,7 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open_file(const std::string& path,
         status = self->prepare_all();
     }
     return status ? Result<std::unique_ptr<Catalogue>>(std::move(self))
-                  : Result<std::unique_ptr<Catalogue>>(std::move(status));
+                  : Result<std::unique_ptr<Catalogue>>(status.with_context(path));
 }
 
 Result<std::unique_ptr<Catalogue>> Catalogue::open_to_read(const std::string& directory) {

@@ -23,6 +23,8 @@ struct ObjectFacts {
 
 class FactsTable {
   public:
+    static constexpr std::size_t kMax = 65'536;  // objects in memory: more are written before
+
     static constexpr const char* kSchema =
         "CREATE TABLE objects(fs INTEGER, ino INTEGER, gen INTEGER, mode INTEGER, uid INTEGER,"
         " gid INTEGER, size INTEGER, changed INTEGER, PRIMARY KEY(fs, ino, gen)) WITHOUT ROWID;";
@@ -49,8 +51,6 @@ class FactsTable {
     }
 
   private:
-    static constexpr std::size_t kMax = 65'536;  // objects in memory: more are written before
-
     struct Known {
         std::int64_t fs = 0;
         std::optional<ObjectFacts> facts;  // nothing: it goes

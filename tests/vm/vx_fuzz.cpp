@@ -23,6 +23,8 @@
 
 namespace {
 
+constexpr std::uint64_t kTellEvery = 100'000;  // calls
+
 std::uint64_t seed() {
     const char* text = std::getenv("VEXFS_SEED");
     return text != nullptr ? std::strtoull(text, nullptr, 10)
@@ -67,6 +69,9 @@ int main(int argc, char** argv) {
         for (unsigned p = 0; p < processes; p++) {
             children.push_back(start(first + round * processes + p, round_calls, argv[3]));
             done += round_calls;
+        }
+        if (done / kTellEvery != (done - round_calls * processes) / kTellEvery) {
+            fmt::print("    {} of {} calls\n", done, calls);
         }
         // In one of four rounds the first that ends is the end of the others, wherever they are.
         const bool cut = round % 4 == 3;

@@ -61,6 +61,8 @@ class Attacker {
     void lose_privilege();
     static bool is_ring(const unsigned char* at, const Area& area);
     void look_at_ring();  // each record is as long as it says
+    static constexpr unsigned kBurst = 4096;    // stores of a scribbler, and then
+    static constexpr unsigned kPauseUs = 2000;  // it sleeps for less than this
     void scribble();
 
     template <typename T>

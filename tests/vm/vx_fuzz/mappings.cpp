@@ -158,9 +158,13 @@ void Attacker::look_at_ring() {
     }
 }
 
+// In bursts, so that the calls which it is to disturb get most of the time.
 void Attacker::scribble() {
     std::minstd_rand random(static_cast<unsigned>(::getpid()));
-    while (!stop_.load(std::memory_order_relaxed)) {
+    for (unsigned n = 0; !stop_.load(std::memory_order_relaxed); n++) {
+        if (n % kBurst == 0) {
+            ::usleep(static_cast<useconds_t>(random() % kPauseUs));
+        }
         Area& area = areas_[random() % kAreas];
         unsigned char* at = area.at.load();
         if (at == nullptr || (area.prot & PROT_WRITE) == 0 || area.offset == VX_MMAP_RING) {
