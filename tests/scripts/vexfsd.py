@@ -29,7 +29,8 @@ def check(what, good, detail=""):
 
 
 class Vexfsd:
-    def __init__(self):
+    def __init__(self, *options):
+        self.options = options
         self.root = tempfile.mkdtemp(prefix="vexfs-stream-")
         for name in ("source", "mount"):
             os.mkdir(f"{self.root}/{name}")
@@ -40,7 +41,8 @@ class Vexfsd:
     def start(self):
         self.process = subprocess.Popen(
             [f"{BUILD}/vexfsd", "--no-kmod", "--foreground", "--source", self.source, self.mount,
-             "--journal", self.journal, "--socket", self.socket, "--ops", "all"],
+             "--journal", self.journal, "--socket", self.socket, "--ops", "all",
+             *self.options],
             stderr=subprocess.PIPE, text=True)
         said = ""
         for line in self.process.stderr:
