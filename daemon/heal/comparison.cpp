@@ -257,47 +257,79 @@ Status Comparison::read_untold() {
     return {};
 }
 
-// Where the catalogue has it by now, and with that everybody who has followed the stream: so before
-// all that is found.
+// Where everybody has it who has followed the stream, once what is untold is told.
+Result<std::optional<Place>> Comparison::told_place(const Catalogue::Untold& untold) {
+    const auto behind = left_behind_.find(untold.object);
+    if (untold.from || behind != left_behind_.end()) {
+        return std::optional(untold.from ? untold.place : behind->second);
+    }
+    const Result<std::vector<Place>> places = catalogue_.places_of(untold.object);
+    if (!places) {
+        return places.status();
+    }
+    return places->empty() ? std::optional<Place>() : places->front();
+}
+
+// Before all that is found, which begins with what the catalogue has by now.
 Status Comparison::tell_untold(std::vector<Finding>& out) {
     for (const Catalogue::Untold& untold : untold_) {
         const Place old = untold.from.value_or(untold.place);
-        Result<std::vector<Place>> now = catalogue_.places_of(untold.object);
-        if (const auto behind = left_behind_.find(untold.object);
-            now && !untold.from && behind != left_behind_.end()) {
-            if (behind->second == untold.place) {
-                continue;  // it moves on from there, among the steps
-            }
-            now = std::vector{behind->second};
+        const Result<std::optional<Place>> now = told_place(untold);
+        if (!now) {
+            return now.status();
         }
-        Result<std::string> path = known_path_of(old);
-        const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(untold.object);
-        if (!now || !path || !facts) {
-            return !now ? now.status() : path ? facts.status() : path.status();
+        if (*now == old) {
+            continue;  // it moves on from there, among the steps
         }
-        Finding step;
-        step.op = VX_OP_DIR_DELETE;
-        step.object = untold.object;
-        step.parent = old.parent;
-        step.name = old.name;
-        step.path = *std::move(path);
-        step.facts = facts->value_or(ObjectFacts{.mode = S_IFDIR});
-        step.flags |= (S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0) |
-                      (untold.from ? VX_F_EXCHANGE : 0);
-        if (untold.from || !now->empty()) {
-            const Place to = untold.from ? untold.place : now->front();
-            path = known_path_of(to);
-            step.op = VX_OP_FILE_RENAME;
-            step.old_parent = std::exchange(step.parent, to.parent);
-            step.name2 = std::exchange(step.name, to.name);
-            step.old_path = std::exchange(step.path, path.value_or(std::string()));
+        Result<Finding> step = step_at(now->value_or(old), untold.object,
+                                       untold.from ? std::uint32_t{0} : std::uint32_t{S_IFDIR});
+        if (step && *now) {
+            step->flags |= untold.from ? std::uint32_t{VX_F_EXCHANGE} : 0;
+            step = moved_from(*std::move(step), old);
+        } else if (step) {
+            step->op = VX_OP_DIR_DELETE;
         }
-        if (!path) {
-            return path.status();
+        if (!step) {
+            return step.status();
         }
-        out.push_back(std::move(step));
+        out.push_back(*std::move(step));
     }
     return {};
+}
+
+// What the catalogue knows of an object at a place. `type`: what it is there, in S_IFMT bits; 0: as
+// the catalogue says.
+Result<Finding> Comparison::step_at(const Place& place, const ObjectKey& object,
+                                    std::uint32_t type) {
+    Result<std::string> path = known_path_of(place);
+    const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(object);
+    if (!path || !facts) {
+        return path ? facts.status() : path.status();
+    }
+    Finding step;
+    step.object = object;
+    step.parent = place.parent;
+    step.name = place.name;
+    step.path = *std::move(path);
+    step.facts.mode = type;
+    if (*facts && (type == 0 || ((*facts)->mode & S_IFMT) == type)) {
+        step.facts = **facts;
+    }
+    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
+    return step;
+}
+
+Result<Finding> Comparison::moved_from(Finding step, const Place& old) {
+    Result<std::string> old_path = known_path_of(old);
+    if (!old_path) {
+        return old_path.status();
+    }
+    step.op = VX_OP_FILE_RENAME;
+    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
+    step.old_parent = old.parent;
+    step.name2 = old.name;
+    step.old_path = *std::move(old_path);
+    return step;
 }
 
 Status Comparison::explain(Appeared& appeared) {
@@ -335,17 +367,11 @@ Status Comparison::explain(Appeared& appeared) {
 }
 
 Status Comparison::explain_move(Finding step, const Place& from) {
-    Result<std::string> old_path = known_path_of(from);
-    if (!old_path) {
-        return old_path.status();
+    Result<Finding> move = moved_from(std::move(step), from);
+    if (move) {
+        steps_.push_back(*std::move(move));
     }
-    step.op = VX_OP_FILE_RENAME;
-    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
-    step.old_parent = from.parent;
-    step.name2 = from.name;
-    step.old_path = *std::move(old_path);
-    steps_.push_back(std::move(step));
-    return {};
+    return move.status();
 }
 
 // A name that the object has lost, and that no other of its new names has taken. False: it has
@@ -396,26 +422,16 @@ Status Comparison::explain_gone() {
             continue;
         }
         const Result<std::vector<Place>> places = catalogue_.places_of(gone.object);
-        const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(gone.object);
-        if (!places || !facts) {
-            return places ? facts.status() : places.status();
+        Result<Finding> step = step_at(name, gone.object, gone.type);
+        if (!places || !step) {
+            return places ? step.status() : places.status();
         }
         const bool nameless = places->size() + appearing_[gone.object].names <= going[gone.object];
         const bool last = --deletions[gone.object] == 0 && nameless;
-        Result<std::string> path = known_path_of(name);
-        if (!path) {
-            return path.status();
-        }
         const bool directory = gone.type == S_IFDIR;
-        Finding step;
-        step.op = directory ? unsigned{VX_OP_DIR_DELETE} : unsigned{VX_OP_FILE_DELETE};
-        step.flags |= directory ? VX_F_DIRECTORY : last ? VX_F_LAST_LINK : 0;
-        step.object = gone.object;
-        step.parent = name.parent;
-        step.name = name.name;
-        step.path = *std::move(path);
-        step.facts = facts->value_or(ObjectFacts{.mode = gone.type});
-        steps_.push_back(std::move(step));
+        step->op = directory ? unsigned{VX_OP_DIR_DELETE} : unsigned{VX_OP_FILE_DELETE};
+        step->flags |= !directory && last ? std::uint32_t{VX_F_LAST_LINK} : 0;
+        steps_.push_back(*std::move(step));
     }
     return {};
 }

@@ -88,7 +88,10 @@ class Comparison {
     Result<std::string> look_for(const ObjectKey& directory);
     Status add_below_gone();
     Status read_untold();
+    Result<std::optional<Place>> told_place(const Catalogue::Untold& untold);
     Status tell_untold(std::vector<Finding>& out);
+    Result<Finding> step_at(const Place& place, const ObjectKey& object, std::uint32_t type);
+    Result<Finding> moved_from(Finding step, const Place& old);
     Status explain(Appeared& appeared);
     Status explain_move(Finding step, const Place& from);
     Result<bool> find_old_name(const Appeared& appeared, Place& from);
