@@ -2,7 +2,7 @@
 """soak.py SECONDS: vexfsd under a steady load, and what it takes of the machine meanwhile.
 
 Two processes make, change, read and remove small trees through the mount of a vexfsd without the
-module; a reader follows, a consumer commits, and the journal keeps 16 MiB, so that everything that
+module; a reader follows, a consumer commits, and the journal keeps 1 MiB, so that everything that
 could grow has had its fill soon. The first third of the time is for that. Then what is taken in the
 second third is compared with the last: the lower quartiles, as much is taken for a moment only."""
 import json
@@ -19,7 +19,8 @@ from vexfsd import BUILD, Vexfsd, check, skip_without_fuse
 GROWTH = 0.05  # that may be, and as much more as goes up and down all the time:
 SLACK = {"memory, KiB": 4096, "files": 16, "journal and catalogue, KiB": 8192}
 FILES = 40     # of one tree
-OPTIONS = ["--segment-bytes", "4M", "--retain-bytes", "16M", "--compress", "zstd"]
+PAUSE = 3      # times as long as a tree has taken, until the next one
+OPTIONS = ["--segment-bytes", "1M", "--retain-bytes", "1M", "--compress", "zstd"]
 
 
 def one_tree(top):
@@ -52,7 +53,9 @@ def worker(mount, number):
         turn = 0
         while True:
             turn += 1
+            began = time.monotonic()
             one_tree(f"{mount}/{number}-{turn}")
+            time.sleep(PAUSE * (time.monotonic() - began))
     return pid
 
 
@@ -67,7 +70,9 @@ def files_of(pid):
 
 
 def disk_kib(directory):
-    return sum(entry.stat().st_blocks for entry in os.scandir(directory)) // 2
+    """Without SQLite's log, which grows to 64 MiB and stays so."""
+    return sum(entry.stat().st_blocks for entry in os.scandir(directory)
+               if not entry.name.endswith("-wal")) // 2
 
 
 class Samples:
