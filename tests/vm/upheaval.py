@@ -195,9 +195,52 @@ def cpus_under_traffic():
     channel.close()
 
 
+def charged():
+    """A channel's memory is its owner's, and an owner that may have no more gets none."""
+    os.makedirs("/run/cgroup")
+    run("mount", "-t", "cgroup2", "none", "/run/cgroup", check=True)
+    group = "/run/cgroup/owner"
+
+    def put(path, text):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+
+    def used():
+        with open(f"{group}/memory.current", encoding="ascii") as file:
+            return int(file.read()) >> 20
+
+    put("/run/cgroup/cgroup.subtree_control", "+memory")
+    os.mkdir(group)
+    put(f"{group}/cgroup.procs", str(os.getpid()))
+    before = used()
+    channel = Channel(size_m=8 << 20, size_d=8 << 20)
+    rings = 16 * channel.producers
+    check(f"{rings} MiB of rings are charged to who made them", used() - before >= rings,
+          f"{before}, then {used()} MiB")
+    channel.close()
+    check("and given back", wait_for(lambda: used() - before < rings / 2, 30),
+          f"{before}, then {used()} MiB")
+    put(f"{group}/memory.max", str((used() + rings // 2) << 20))
+    try:
+        Channel(size_m=8 << 20, size_d=8 << 20).close()
+        check("what is more than the owner may have is refused", False)
+    except OSError as error:
+        check_equal("what is more than the owner may have is refused", error.errno, errno.ENOMEM)
+    with open(f"{group}/memory.events", encoding="ascii") as file:
+        check("nobody is killed for it", "oom_kill 0" in file.read())
+    channel = Channel(size_m=16384, size_d=16384)
+    channel.watch("/tmp", bits("DirCreate"))
+    os.mkdir("/tmp/charged")
+    check_equal("what it may have works", told(channel), ["DirCreate charged"])
+    channel.close()
+    put("/run/cgroup/cgroup.procs", str(os.getpid()))
+    check("the group can go", wait_for(lambda: run("rmdir", group).returncode == 0, 30))
+
+
 frozen()
 read_only()
 gone_while_open()
 cpus_come_and_go()
 cpus_under_traffic()
+charged()
 finish()
