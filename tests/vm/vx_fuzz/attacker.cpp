@@ -3,19 +3,25 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 
 #include "barrier.h"
 #include "record.h"
@@ -39,6 +45,20 @@ void start_signals() {
     ::sigaction(SIGVTALRM, &action, nullptr);
     const itimerval often{{0, 3000}, {0, 3000}};
     ::setitimer(ITIMER_VIRTUAL, &often, nullptr);
+}
+
+// Nothing can be opened or mapped from here on.
+void enter_sandbox() {
+    sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{std::size(steps), steps};
+    (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
 }  // namespace
@@ -393,10 +413,15 @@ void Attacker::other_calls() {
 void Attacker::lose_privilege() {
     const pid_t child = ::fork();
     if (child == 0) {
-        if (once_in(2)) {
-            (void)::setresuid(1234, 1234, 1234);
-        } else {
-            (void)::unshare(CLONE_NEWUSER);
+        switch (below(3)) {
+            case 0:
+                (void)::setresuid(1234, 1234, 1234);
+                break;
+            case 1:
+                (void)::unshare(CLONE_NEWUSER);
+                break;
+            default:
+                enter_sandbox();
         }
         if (::open(VX_DEVICE, O_RDWR | O_CLOEXEC) >= 0) {
             ::_exit(1);
