@@ -106,15 +106,25 @@ Status Compressor::compress(std::uint64_t first_seq) {
     if (!done) {
         return done.status();
     }
+    const std::lock_guard lock(mutex_);
     if (!done->has_value()) {
         refused_.insert(first_seq);
+        ++stats_.refused;
         spdlog::info("journal: segment {} has no whole seal and is not compressed",
                      segment_name(first_seq));
         return {};
     }
     spdlog::debug("journal: segment {} compressed, {} to {} bytes", segment_name(first_seq),
                   (*done)->plain_bytes, (*done)->packed_bytes);
+    ++stats_.segments;
+    stats_.plain_bytes += (*done)->plain_bytes;
+    stats_.packed_bytes += (*done)->packed_bytes;
     return {};
+}
+
+CompressorStats Compressor::stats() const {
+    const std::lock_guard lock(mutex_);
+    return stats_;
 }
 
 }  // namespace vexfs::journal

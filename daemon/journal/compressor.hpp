@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -16,6 +17,14 @@
 
 namespace vexfs::journal {
 
+// Since the start.
+struct CompressorStats {
+    std::uint64_t segments = 0;      // that were compressed
+    std::uint64_t plain_bytes = 0;   // of them, before
+    std::uint64_t packed_bytes = 0;  // and after
+    std::uint64_t refused = 0;       // segments without a whole seal, which stay as they are
+};
+
 class Compressor {
   public:
     // `directory` is the journal's, locked by this process, and outlives the compressor. Begins
@@ -23,6 +32,8 @@ class Compressor {
     static Result<std::unique_ptr<Compressor>> start(int directory);
     // Stops between two blocks, and waits for that.
     ~Compressor();
+    // From any thread.
+    [[nodiscard]] CompressorStats stats() const;
     Compressor(const Compressor&) = delete;
     Compressor& operator=(const Compressor&) = delete;
 
@@ -38,6 +49,8 @@ class Compressor {
     UniqueFd stop_;  // eventfd
     std::atomic<bool> stopped_{false};
     std::set<std::uint64_t> refused_;  // segments that cannot be compressed
+    mutable std::mutex mutex_;
+    CompressorStats stats_;  // [mutex_]
     std::thread thread_;
 };
 

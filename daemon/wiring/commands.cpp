@@ -93,6 +93,13 @@ Json Commands::journal() const {
     if (!kept.held_by.empty()) {
         out["held_by"] = kept.held_by;
     }
+    if (daemon_.compressor_) {
+        const journal::CompressorStats packed = daemon_.compressor_->stats();
+        out["compressed"] = {{"segments", packed.segments},
+                             {"plain_bytes", packed.plain_bytes},
+                             {"bytes", packed.packed_bytes},
+                             {"refused_segments", packed.refused}};
+    }
     return out;
 }
 

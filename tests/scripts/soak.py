@@ -151,6 +151,9 @@ def main():
               (status["state"], stream["lost"], stream["gaps"], stream["no_path"])
               == ("ok", 0, 0, 0), status)
         check("what is too old has gone", journal["retired_segments"] > 0, journal)
+        packed = journal["compressed"]
+        check("what is full was compressed", packed["segments"] > 0
+              and packed["bytes"] < packed["plain_bytes"], packed)
         check("the journal is whole", "all of it is whole" in daemon.ctl("journal", "verify"))
         subprocess.run(["find", daemon.source, "-mindepth", "1", "-delete"], check=False)
 

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "journal/compressor.hpp"
@@ -253,4 +254,10 @@ TEST_CASE("compress: the thread compresses what is full while the journal goes o
     Reader reader = *Reader::open(journal.dir.path());
     CHECK(count_from(reader, 1) == 300);
     CHECK(journal.problems() == 0);
+    while ((*compressor)->stats().segments < after.size() - 1) {
+        std::this_thread::yield();  // the last one is counted when its plain form has gone
+    }
+    const journal::CompressorStats stats = (*compressor)->stats();
+    CHECK(stats.packed_bytes < stats.plain_bytes);
+    CHECK(stats.refused == 0);
 }
