@@ -14,10 +14,8 @@ mount_it() {
         exit 1
 }
 unmount_it() {
-    local daemon
-    daemon=$(pgrep -x vexfsd)
-    kill -TERM "$daemon"
-    tail --pid="$daemon" -f /dev/null
+    pkill -TERM -x vexfsd
+    pidwait -x vexfsd  # at once, where tail --pid looks once a second; false when it has ended
 }
 
 mount_it 0
