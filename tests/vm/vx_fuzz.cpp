@@ -8,6 +8,7 @@
 //   there is as long as its parts. The kernel's log is judged by scripts/vm.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,7 +16,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -31,12 +36,26 @@ std::uint64_t seed() {
                            : static_cast<std::uint64_t>(::time(nullptr));
 }
 
-pid_t start(std::uint64_t seed, std::uint64_t calls, const std::string& directory) {
+using Count = std::atomic<std::uint64_t>;
+
+// In memory that is shared with the processes to come: a process that is killed does not say how
+// far it was.
+Count& shared_count() {
+    void* at = ::mmap(nullptr, sizeof(Count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                      -1, 0);
+    if (at == MAP_FAILED) {
+        fmt::print("not ok mmap: {}\n", std::strerror(errno));
+        std::exit(1);
+    }
+    return *new (at) Count(0);
+}
+
+pid_t start(std::uint64_t seed, std::uint64_t calls, const std::string& directory, Count& made) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         vexfs::vm::Attacker attacker(seed, directory);
-        attacker.attack(calls);
+        attacker.attack(calls, made);
         for (const std::string& problem : attacker.problems()) {
             fmt::print("not ok seed {}: {}\n", seed, problem);
         }
@@ -62,16 +81,13 @@ int main(int argc, char** argv) {
     // few calls too are at least four.
     const std::uint64_t round_calls =
         std::clamp<std::uint64_t>(calls / 4 / std::max(processes, 1u), 1, 5000);
-    std::uint64_t done = 0;
+    Count& made = shared_count();
+    std::uint64_t told = 0;
     unsigned failed = 0;
-    for (std::uint64_t round = 0; done < calls && processes > 0; round++) {
+    for (std::uint64_t round = 0; made < calls && processes > 0 && failed < 10; round++) {
         std::vector<pid_t> children;
         for (unsigned p = 0; p < processes; p++) {
-            children.push_back(start(first + round * processes + p, round_calls, argv[3]));
-            done += round_calls;
-        }
-        if (done / kTellEvery != (done - round_calls * processes) / kTellEvery) {
-            fmt::print("    {} of {} calls\n", done, calls);
+            children.push_back(start(first + round * processes + p, round_calls, argv[3], made));
         }
         // In one of four rounds the first that ends is the end of the others, wherever they are.
         const bool cut = round % 4 == 3;
@@ -88,8 +104,12 @@ int main(int argc, char** argv) {
                 failed++;
             }
         }
+        if (made - told >= kTellEvery) {
+            told = made;
+            fmt::print("    {} of {} calls\n", told, calls);
+        }
     }
     fmt::print("{} {} calls by {} processes: every process ended well\n",
-               failed == 0 ? "ok" : "not ok", done, processes);
+               failed == 0 ? "ok" : "not ok", made.load(), processes);
     return failed == 0 ? 0 : 1;
 }

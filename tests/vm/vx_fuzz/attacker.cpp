@@ -440,7 +440,7 @@ void Attacker::lose_privilege() {
     }
 }
 
-void Attacker::attack(std::uint64_t calls) {
+void Attacker::attack(std::uint64_t calls, std::atomic<std::uint64_t>& made) {
     start_signals();
     // Without scribblers mappings can go, with them the kernel has to bear what is in them.
     if (once_in(2)) {
@@ -518,6 +518,7 @@ void Attacker::attack(std::uint64_t calls) {
             default:
                 call();
         }
+        made.fetch_add(1, std::memory_order_relaxed);
     }
 }
 

@@ -22,8 +22,8 @@ class Attacker {
     Attacker(const Attacker&) = delete;
     Attacker& operator=(const Attacker&) = delete;
 
-    // So many calls.
-    void attack(std::uint64_t calls);
+    // So many calls; each that has come back is added to `made`.
+    void attack(std::uint64_t calls, std::atomic<std::uint64_t>& made);
     // What the kernel must not do, and did.
     [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
