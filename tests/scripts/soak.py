@@ -8,6 +8,7 @@ second third is compared with the last: the lower quartiles, as much is taken fo
 import json
 import os
 import re
+import select
 import signal
 import statistics
 import subprocess
@@ -45,17 +46,17 @@ def one_tree(top):
         os.rmdir(directory)
 
 
-def worker(mount, number):
-    """Works until it gets SIGTERM; its pid."""
+def worker(mount, number, stop):
+    """Works until `stop` can be read; its pid."""
     pid = os.fork()
     if pid == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        turn = 0
-        while True:
+        turn, pause = 0, 0
+        while not select.select([stop], [], [], pause)[0]:
             turn += 1
             began = time.monotonic()
             one_tree(f"{mount}/{number}-{turn}")
-            time.sleep(PAUSE * (time.monotonic() - began))
+            pause = PAUSE * (time.monotonic() - began)
+        os._exit(0)
     return pid
 
 
@@ -84,8 +85,11 @@ class Samples:
         self.taken = {name: [] for name in SLACK}
         end, turn = time.monotonic() + seconds, 0
         while time.monotonic() < end:
-            time.sleep(seconds / 180)  # 60 samples in each third
-            turn += 1
+            try:
+                daemon.process.wait(seconds / 180)  # 60 samples in each third
+                raise RuntimeError("vexfsd has ended")
+            except subprocess.TimeoutExpired:
+                turn += 1
             self.take()
             if turn % 6 == 0:
                 self.use()
@@ -123,12 +127,13 @@ def soak(daemon, seconds):
     daemon.ctl("consumer", "create", "soak")
     with subprocess.Popen([f"{BUILD}/vexctl", "--socket", daemon.socket, "tail", "--json",
                            "--follow"], stdout=subprocess.DEVNULL) as reader:
-        workers = [worker(daemon.mount, number) for number in range(2)]
+        stop, end = os.pipe()
+        workers = [worker(daemon.mount, number, stop) for number in range(2)]
         try:
             samples = Samples(daemon, seconds)
         finally:
+            os.write(end, b"x")
             for pid in workers:
-                os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
             reader.send_signal(signal.SIGINT)
     samples.judge()

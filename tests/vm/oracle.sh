@@ -9,12 +9,12 @@
 # kernels: all
 # elsewhere: VEXFS_OPERATIONS=3000
 #
-# 6,000 operations on each unless $VEXFS_OPERATIONS says otherwise; the long form has 1,000,000, a
+# 10,000 operations on each unless $VEXFS_OPERATIONS says otherwise; the long form has 1,000,000, a
 # piece for each file system. The seed is random and printed; VEXFS_SEED=N repeats it.
 # VEXFS_FILE_SYSTEMS: only these.
 set -uo pipefail
 
-operations=${VEXFS_OPERATIONS:-6000}
+operations=${VEXFS_OPERATIONS:-10000}
 processes=${VEXFS_PROCESSES:-4}
 seed=${VEXFS_SEED:-$((SRANDOM % 1000000))}
 read -ra file_systems <<<"${VEXFS_FILE_SYSTEMS:-tmpfs ext4 overlay btrfs xfs fuse}"

@@ -75,6 +75,8 @@ Attacker::Attacker(std::uint64_t seed, std::string directory)
 
 Attacker::~Attacker() {
     stop_.store(true);
+    begun_.fetch_add(1);
+    begun_.notify_all();
     for (std::thread& thread : scribblers_) {
         thread.join();
     }
@@ -452,6 +454,8 @@ void Attacker::attack(std::uint64_t calls, std::atomic<std::uint64_t>& made) {
         if (done % kSomeCalls == 0) {
             ::alarm(kStuckS);
         }
+        begun_.fetch_add(1);
+        begun_.notify_all();
         switch (below(32)) {
             case 0:
             case 1:

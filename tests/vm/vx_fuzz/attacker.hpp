@@ -61,8 +61,7 @@ class Attacker {
     void lose_privilege();
     static bool is_ring(const unsigned char* at, const Area& area);
     void look_at_ring();  // each record is as long as it says
-    static constexpr unsigned kBurst = 4096;    // stores of a scribbler, and then
-    static constexpr unsigned kPauseUs = 2000;  // it sleeps for less than this
+    static constexpr unsigned kBurst = 1024;  // stores of a scribbler, in each call
     void scribble();
 
     template <typename T>
@@ -77,6 +76,7 @@ class Attacker {
     static constexpr std::size_t kAreas = 16;
     Area areas_[kAreas];
     std::atomic<bool> stop_{false};
+    std::atomic<unsigned> begun_{0};  // calls; scribblers wait for the next
     std::vector<std::thread> scribblers_;
     std::uint64_t names_ = 0;
 };

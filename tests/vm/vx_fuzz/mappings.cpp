@@ -158,12 +158,14 @@ void Attacker::look_at_ring() {
     }
 }
 
-// In bursts, so that the calls which it is to disturb get most of the time.
+// A burst in each call that it is to disturb.
 void Attacker::scribble() {
     std::minstd_rand random(static_cast<unsigned>(::getpid()));
-    for (unsigned n = 0; !stop_.load(std::memory_order_relaxed); n++) {
+    unsigned seen = 0;
+    for (unsigned n = 0; !stop_.load(); n++) {
         if (n % kBurst == 0) {
-            ::usleep(static_cast<useconds_t>(random() % kPauseUs));
+            begun_.wait(seen);
+            seen = begun_.load();
         }
         Area& area = areas_[random() % kAreas];
         unsigned char* at = area.at.load();
