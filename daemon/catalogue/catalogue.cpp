@@ -49,7 +49,7 @@ constexpr const char* kSettings =
 }  // namespace
 
 Status Catalogue::prepare_all() {
-    const std::pair<Statement*, const char*> table[] = {
+    const Status status = db_.prepare({
         {&sql_.find, "SELECT name, ino, gen, type, since FROM names WHERE " VX_KEY " AND name=?4"},
         {&sql_.find_old,
          "SELECT name, ino, gen, type, since FROM old_names WHERE " VX_KEY
@@ -81,15 +81,8 @@ Status Catalogue::prepare_all() {
          "ORDER BY id LIMIT 1), 9223372036854775807)"},
         {&sql_.names, "SELECT count(*) FROM names"},
         {&sql_.directories, "SELECT count(*) FROM names WHERE type=?1"},
-    };
-    for (const auto& [statement, text] : table) {
-        Result<Statement> made = db_.prepare(text);
-        if (!made) {
-            return made.status();
-        }
-        *statement = std::move(*made);
-    }
-    return facts_.prepare(db_);
+    });
+    return status ? facts_.prepare(db_) : status;
 }
 
 Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& directory,

@@ -15,15 +15,7 @@ constexpr const char* kRemove = "DELETE FROM objects WHERE fs=?1 AND ino=?2 AND 
 }  // namespace
 
 Status FactsTable::prepare(Database& db) {
-    for (const auto& [statement, text] :
-         {std::pair(&find_, kFind), std::pair(&put_, kPut), std::pair(&remove_, kRemove)}) {
-        Result<Statement> made = db.prepare(text);
-        if (!made) {
-            return made.status();
-        }
-        *statement = std::move(*made);
-    }
-    return {};
+    return db.prepare({{&find_, kFind}, {&put_, kPut}, {&remove_, kRemove}});
 }
 
 Result<std::optional<ObjectFacts>> FactsTable::find(const Key& key) {

@@ -92,4 +92,15 @@ Result<Statement> Database::prepare(const char* sql) {
     return statement;
 }
 
+Status Database::prepare(std::initializer_list<std::pair<Statement*, const char*>> all) {
+    for (const auto& [statement, sql] : all) {
+        Result<Statement> made = prepare(sql);
+        if (!made) {
+            return made.status();
+        }
+        *statement = std::move(*made);
+    }
+    return {};
+}
+
 }  // namespace vexfs

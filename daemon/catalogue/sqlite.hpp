@@ -8,9 +8,11 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.hpp"
 
@@ -84,6 +86,8 @@ class Database {
 
     Status execute(const char* sql);
     Result<Statement> prepare(const char* sql);
+    // Several at once, each with its text.
+    Status prepare(std::initializer_list<std::pair<Statement*, const char*>> all);
 
   private:
     struct Close {

@@ -50,13 +50,16 @@ def worker(mount, number, stop):
     """Works until `stop` can be read; its pid."""
     pid = os.fork()
     if pid == 0:
-        turn, pause = 0, 0
-        while not select.select([stop], [], [], pause)[0]:
-            turn += 1
-            began = time.monotonic()
-            one_tree(f"{mount}/{number}-{turn}")
-            pause = PAUSE * (time.monotonic() - began)
-        os._exit(0)
+        turn, pause, failed = 0, 0, 1
+        try:
+            while not select.select([stop], [], [], pause)[0]:
+                turn += 1
+                began = time.monotonic()
+                one_tree(f"{mount}/{number}-{turn}")
+                pause = PAUSE * (time.monotonic() - began)
+            failed = 0
+        finally:
+            os._exit(failed)
     return pid
 
 
@@ -133,9 +136,9 @@ def soak(daemon, seconds):
             samples = Samples(daemon, seconds)
         finally:
             os.write(end, b"x")
-            for pid in workers:
-                os.waitpid(pid, 0)
+            ended = [os.waitpid(pid, 0)[1] for pid in workers]
             reader.send_signal(signal.SIGINT)
+    check("the load went on to the end", ended == [0, 0], ended)
     samples.judge()
     print(f"    the longest sync took {samples.longest_sync:.2f} s")
     check("the reader has followed to the end", reader.returncode in (0, 130), reader.returncode)
