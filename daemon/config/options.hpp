@@ -45,6 +45,7 @@ struct Options {
     std::uint64_t ring_bytes = 0;  // each sub-ring, per CPU and class; 0: the kernel's default
     std::uint64_t push_bytes = 0;  // push ring; 0: the kernel's default
     std::uint32_t linger_s = 60;   // the kernel keeps the ring when vexfsd dies
+    int nice = -10;                // of the thread that reads the ring, -20 to 19
 
     std::string journal;  // directory of the journal, absolute
     journal::Durability durability = journal::Durability::interval;

@@ -17,6 +17,9 @@
 namespace vexfs {
 namespace {
 
+constexpr int kNiceMin = -20;
+constexpr int kNiceMax = 19;
+
 Status invalid(std::string message) {
     return Status::error(EINVAL, std::move(message));
 }
@@ -97,6 +100,18 @@ Status set_number(unsigned& target, const RawValue& value, const char* what, uns
                        std::to_string(max));
     }
     target = number;
+    return {};
+}
+
+Status set_nice(int& target, const RawValue& value) {
+    const std::string& word = value.words[0];
+    int nice = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), nice);
+    if (error != std::errc() || end != word.data() + word.size() || nice < kNiceMin ||
+        nice > kNiceMax) {
+        return invalid("\"" + word + "\" is not a nice value from -20 to 19");
+    }
+    target = nice;
     return {};
 }
 
@@ -222,6 +237,10 @@ const std::array kSettings{
             [](O& o, const V& v) {
                 return set_number(o.linger_s, v, "seconds", VX_LINGER_MAX_S);
             }},
+    Setting{"nice", Kind::text, "N",
+            "Priority of the thread that reads the ring, before the programs that fill it: a nice "
+            "value from -20 (first) to 19; the other threads stay as vexfsd was started",
+            "-10", [](O& o, const V& v) { return set_nice(o.nice, v); }},
     Setting{"journal", Kind::text, "DIR", "Directory of the journal; made if it is missing",
             "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }, true},
     Setting{"durability", Kind::text, "MODE",

@@ -107,4 +107,9 @@ Status DirectoryDisk::start_sync_directory(FileIo::Handler done) {
                           : Status::error(ENOTSUP, "sync journal: nobody waits for it");
 }
 
+Status DirectoryDisk::start_allocate(int fd, std::uint64_t bytes, FileIo::Handler done) {
+    return io_ != nullptr ? io_->allocate(fd, bytes, std::move(done))
+                          : Status::error(ENOTSUP, "make room: nobody waits for it");
+}
+
 }  // namespace vexfs::journal

@@ -46,6 +46,8 @@ class Disk {
                                WriteSync sync, FileIo::Handler done) = 0;
     virtual Status start_sync(int fd, FileIo::Handler done) = 0;
     virtual Status start_sync_directory(FileIo::Handler done) = 0;
+    // `done` gets 0 or the negative of what allocate() says; -EINTR: ask again.
+    virtual Status start_allocate(int fd, std::uint64_t bytes, FileIo::Handler done) = 0;
 };
 
 // Writes the bytes of a file from `from` to `to` over themselves, so that the next sync is about
@@ -75,6 +77,7 @@ class DirectoryDisk : public Disk {
                        WriteSync sync, FileIo::Handler done) override;
     Status start_sync(int fd, FileIo::Handler done) override;
     Status start_sync_directory(FileIo::Handler done) override;
+    Status start_allocate(int fd, std::uint64_t bytes, FileIo::Handler done) override;
 
   private:
     int directory_;

@@ -13,24 +13,59 @@ namespace {
 constexpr int kDirectory = -1;  // in place of a file
 constexpr std::uint64_t kSegmentMin = std::uint64_t{64} << 10U;  // when the disk is nearly full
 
+// What allocate() has said of so many bytes: whether less is to be asked for. On a disk that is
+// nearly full a segment is as long as there is room.
+bool ask_for_less(int error, std::uint64_t& capacity) {
+    if (error != ENOSPC || capacity / 2 < kSegmentMin) {
+        return false;
+    }
+    capacity /= 2;
+    return true;
+}
+
 }  // namespace
 
-// The one that is full is sealed, and the next one is durable, before that gets its name: a reader
-// goes to the next when it is there. Nobody waits: what is appended meanwhile stays in the buffer.
+// First there is room for the next one; then the one that is full is sealed; then the next one is
+// durable, before it gets its name: a reader goes to the next when it is there. Nobody waits: what
+// is appended meanwhile stays in the buffer.
 Status SegmentStore::start_change() {
-    Result<Segment> made = make_segment();
-    Status status = made ? write_seal() : made.status();
-    if (!status) {
-        ++stats_.write_errors;
-        return std::move(status).with_context("make segment " + segment_name(started_.seq + 1));
+    Result<Segment> made = create_segment();
+    if (!made) {
+        return cannot_make(made.status());
     }
     next_ = std::move(*made);
     next_named_ = false;
+    start_room();
+    return {};
+}
+
+// When the event loop has no room the disk is waited for.
+void SegmentStore::start_room() {
+    const int file = next_->fd.get();
+    ++in_flight_;
+    if (!disk_.start_allocate(file, next_->capacity, [this](int result) { on_room(result); })) {
+        on_room(-disk_.allocate(file, next_->capacity).code());
+    }
+}
+
+void SegmentStore::on_room(int result) {
+    --in_flight_;
+    if (result == -EINTR || ask_for_less(-result, next_->capacity)) {
+        start_room();
+        return;
+    }
+    const bool promised = result == 0 || result == -EOPNOTSUPP;
+    Status status = promised ? leave_segment() : Status::from_errno(-result, "make room");
+    if (!status) {
+        next_.reset();
+        health_ = cannot_make(status);
+        answer(health_, ~std::uint64_t{0});
+        return;
+    }
     start_change_sync(segment_.fd.get());
     if (next_) {  // it did not fail at once
         start_change_sync(next_->fd.get());
     }
-    return {};
 }
 
 // kDirectory, or a file. When the event loop has no room the disk is waited for.
@@ -70,60 +105,75 @@ void SegmentStore::enter(Segment next) {
 
 // The same with waiting: when a journal is opened, and when something has failed.
 Status SegmentStore::next_segment() {
-    Result<Segment> made = make_segment();
-    Status status = made ? disk_.sync(made->fd.get()) : made.status();
+    Result<Segment> made = create_segment();
+    Status status = made.status();
+    if (status) {
+        status = make_room(made->fd.get(), made->capacity);
+    }
+    if (status) {
+        status = write_header(*made);
+    }
+    if (status) {
+        status = disk_.sync(made->fd.get());
+    }
     if (status && segment_.fd) {
         status = end_segment();
     }
-    const std::string name = segment_name(started_.seq + 1);
     if (status) {
-        status = disk_.rename(kNewSegment, name);
+        status = disk_.rename(kNewSegment, segment_name(made->first_seq));
     }
     if (status) {
         status = disk_.sync_directory();
     }
     if (!status) {
-        ++stats_.write_errors;
-        return std::move(status).with_context("make segment " + name);
+        return cannot_make(std::move(status));
     }
     enter(std::move(*made));
     return {};
 }
 
-Result<SegmentStore::Segment> SegmentStore::make_segment() {
+Status SegmentStore::cannot_make(Status why) {
+    ++stats_.write_errors;
+    return std::move(why).with_context("make segment " + segment_name(started_.seq + 1));
+}
+
+Result<SegmentStore::Segment> SegmentStore::create_segment() {
     Result<UniqueFd> fd = disk_.create(kNewSegment);
     if (!fd) {
         return fd.status();
     }
-    Segment made{.fd = std::move(*fd),
-                 .first_seq = started_.seq + 1,
-                 .capacity = config_.segment_bytes,
-                 .start = started_,
-                 .start_offset = sizeof(SegmentHeader),
-                 .hash = {}};
-    if (Status status = make_room(made.fd.get(), made.capacity); !status) {
-        return status;
-    }
-    durable_limit_ = std::max(durable_limit_, made.first_seq + kLimitStep);
-    limit_ = std::max(limit_, durable_limit_);
-    const SegmentHeader header = make_segment_header(
-        id_, config_.boot_id, made.first_seq, clock_->real_ns(), durable_limit_);
-    const Status status = disk_.write(made.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
-    return status ? Result<Segment>(std::move(made)) : status;
+    return Segment{.fd = std::move(*fd),
+                   .first_seq = started_.seq + 1,
+                   .capacity = config_.segment_bytes,
+                   .start = started_,
+                   .start_offset = sizeof(SegmentHeader),
+                   .hash = {}};
 }
 
-// On a disk that is nearly full a segment is as long as there is room.
 Status SegmentStore::make_room(int fd, std::uint64_t& capacity) {
     for (;;) {
         Status status = disk_.allocate(fd, capacity);
         if (status || status.code() == EOPNOTSUPP) {
             return {};
         }
-        if (status.code() != ENOSPC || capacity / 2 < kSegmentMin) {
+        if (!ask_for_less(status.code(), capacity)) {
             return status;
         }
-        capacity /= 2;
     }
+}
+
+Status SegmentStore::write_header(const Segment& segment) {
+    durable_limit_ = std::max(durable_limit_, segment.first_seq + kLimitStep);
+    limit_ = std::max(limit_, durable_limit_);
+    const SegmentHeader header = make_segment_header(
+        id_, config_.boot_id, segment.first_seq, clock_->real_ns(), durable_limit_);
+    return disk_.write(segment.fd.get(), std::as_bytes(std::span(&header, 1)), 0);
+}
+
+// What is written goes to the next one from here on.
+Status SegmentStore::leave_segment() {
+    const Status status = write_header(*next_);
+    return status ? write_seal() : status;
 }
 
 Status SegmentStore::write_seal() {

@@ -134,12 +134,17 @@ class SegmentStore final : public Store {
     void give_up_segment();
     Status go_on_elsewhere();
     Status start_change();
+    void start_room();
+    void on_room(int result);
+    Status leave_segment();
+    Status cannot_make(Status why);
     void start_change_sync(int what);
     void on_change_synced(int result);
     void enter(Segment next);
     Status next_segment();
-    Result<Segment> make_segment();
+    Result<Segment> create_segment();
     Status make_room(int fd, std::uint64_t& capacity);
+    Status write_header(const Segment& segment);
     Status write_seal();
     Status end_segment();
     void answer(const Status& status, std::uint64_t up_to);
@@ -167,7 +172,7 @@ class SegmentStore final : public Store {
 
     bool rebooted_ = false;
     Segment segment_;
-    std::optional<Segment> next_;   // is made; until then nothing is written
+    std::optional<Segment> next_;   // is being made; until then nothing is written
     bool next_named_ = false;
     unsigned change_syncs_ = 0;     // under way, for next_
     Point end_;

@@ -39,6 +39,10 @@ class FileIo {
 
     // The same with everything about the file; of a directory, which names there are.
     virtual Status fsync(int fd, Handler done) = 0;
+
+    // Makes the file at least `bytes` long, with room on the disk for all of them, as fallocate(2).
+    // `done` gets 0 or a negative errno; -EINTR: ask again.
+    virtual Status allocate(int fd, std::uint64_t bytes, Handler done) = 0;
 };
 
 }  // namespace vexfs

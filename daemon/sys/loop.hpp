@@ -97,6 +97,7 @@ class Loop final : public FileIo {
                  Handler done) override;
     Status fdatasync(int fd, Handler done) override;
     Status fsync(int fd, Handler done) override;
+    Status allocate(int fd, std::uint64_t bytes, Handler done) override;
 
     // Ends an operation and clears `id`. The handler of a poll, timer, signal or accept is not
     // called again; that of a transfer is called once more, because only then its memory is free.
@@ -130,7 +131,8 @@ class Loop final : public FileIo {
         send,
         write,
         fdatasync,
-        fsync
+        fsync,
+        allocate
     };
 
     struct Slot {

@@ -64,6 +64,9 @@ void Loop::prepare(io_uring_sqe* sqe, Slot& slot) {
         case Kind::fsync:
             io_uring_prep_fsync(sqe, slot.fd, 0);
             break;
+        case Kind::allocate:
+            io_uring_prep_fallocate(sqe, slot.fd, 0, 0, static_cast<off_t>(slot.bytes));
+            break;
         case Kind::write:
         case Kind::free:
             assert(false);
@@ -265,6 +268,15 @@ Status Loop::fsync(int fd, Handler done) {
     if (!index) {
         return index.with_context("fsync");
     }
+    return start(*index).status();
+}
+
+Status Loop::allocate(int fd, std::uint64_t bytes, Handler done) {
+    auto index = take_slot(Kind::allocate, fd, std::move(done));
+    if (!index) {
+        return index.with_context("fallocate");
+    }
+    slots_[*index].bytes = bytes;
     return start(*index).status();
 }
 

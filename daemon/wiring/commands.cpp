@@ -2,6 +2,7 @@
 #include "wiring/commands.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,7 +38,8 @@ void Commands::status(const Json&, const Reply& reply) {
     out["daemon"] = {{"version", VEXFS_VERSION},
                      {"pid", ::getpid()},
                      {"uptime_s", (daemon_.clock_.mono_ns() - daemon_.started_ns_) / 1'000'000'000},
-                     {"source", daemon_.channel_ ? "kernel" : "fuse"}};
+                     {"source", daemon_.channel_ ? "kernel" : "fuse"},
+                     {"nice", ::getpriority(PRIO_PROCESS, 0)}};
     out["stream"] = stream();
     out["journal"] = journal();
     if (daemon_.keeper_) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <optional>
@@ -452,7 +453,21 @@ void Daemon::on_signal(int number) {
     loop_->stop();
 }
 
-Status Daemon::run() { return loop_->run(); }
+// The programs that fill the ring must leave its reader the time to empty it: with the share of one
+// among many it overflows. Only this thread; those that it has started keep what they have.
+void Daemon::take_priority() const {
+    if (::setpriority(PRIO_PROCESS, 0, options_.nice) != 0) {
+        const Status why = Status::from_errno(errno, "it needs CAP_SYS_NICE");
+        spdlog::warn("the ring is not read with --nice {}: {}; when the machine is busy it may "
+                     "overflow",
+                     options_.nice, why.message());
+    }
+}
+
+Status Daemon::run() {
+    take_priority();
+    return loop_->run();
+}
 
 Status Daemon::stop() {
     if (std::exchange(down_, true)) {

@@ -80,6 +80,7 @@ class Daemon {
     // Calls `done` when what is stored is also known to the mount's caches and watchers.
     void when_applied(std::function<void()> done);
     void watch_mount_end();
+    void take_priority() const;
     void trust_caches();
     void look_for_missed();
     void on_signal(int number);

@@ -31,12 +31,20 @@ class QueuedIo : public FileIo {
 
     Status fsync(int fd, Handler done) override { return fdatasync(fd, std::move(done)); }
 
+    Status allocate(int fd, std::uint64_t bytes, Handler done) override {
+        queue_.push_back({fd, {}, 0, false, std::move(done), bytes});
+        return {};
+    }
+
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
     // Does the one that came in as the n-th of those that wait.
     void step(std::size_t n = 0) {
         Operation op = std::move(queue_[n]);
         queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
         Status status = op.bytes.empty() ? Status() : write_now(op.fd, op.bytes, op.offset);
+        if (op.room != 0) {
+            status = journal::DirectoryDisk(-1, *this).allocate(op.fd, op.room);
+        }
         if (status && op.sync) {
             status = sync_now(op.fd);
         }
@@ -61,6 +69,7 @@ class QueuedIo : public FileIo {
         std::uint64_t offset;
         bool sync;
         Handler done;
+        std::uint64_t room = 0;  // to be made
     };
     std::deque<Operation> queue_;
 };

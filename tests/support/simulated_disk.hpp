@@ -44,8 +44,7 @@ class SimulatedDisk : public journal::Disk {
     unsigned bad_writes = 0;
     // Bytes that files may have together; what is more is ENOSPC.
     std::uint64_t room = ~std::uint64_t{0};
-    // So many operations are still done; then each fails, and does nothing: the machine is about to
-    // stop.
+    // So many operations are still done; then each fails, and does nothing: the machine stops.
     std::uint64_t operations_left = ~std::uint64_t{0};
     // Says that it has synced, and has not.
     bool lies = false;
@@ -156,15 +155,10 @@ class SimulatedDisk : public journal::Disk {
         Node& node = at(fd);
         const bool bad = fails(bad_syncs);
         if (!lies) {
-            for (const std::uint64_t sector : node.dirty) {
-                if (!bad || random_() % 2 == 0) {
-                    node.keep_sector(sector);
-                }
-            }
+            keep_sectors(node, bad);
             if (!bad) {
                 node.disk.resize(node.cache.size());
             }
-            node.dirty.clear();
         }
         return bad ? Status::error(EIO, "sync: Input/output error") : Status();
     }
@@ -179,8 +173,10 @@ class SimulatedDisk : public journal::Disk {
         return {};
     }
     Status start_sync_directory(FileIo::Handler done) override {
-        queue_.push_back({-1, {}, 0, true, std::move(done)});
-        return {};
+        return start_sync(-1, std::move(done));
+    }
+    Status start_allocate(int fd, std::uint64_t bytes, FileIo::Handler done) override {
+        return start_write(fd, {}, bytes, WriteSync::none, std::move(done));
     }
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
     // Does one of those that wait, by chance.
@@ -189,6 +185,9 @@ class SimulatedDisk : public journal::Disk {
         Operation op = std::move(queue_[n]);
         queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(n));
         Status status = op.bytes.empty() ? Status() : write(op.fd, op.bytes, op.offset);
+        if (op.bytes.empty() && !op.sync) {
+            status = allocate(op.fd, op.offset);
+        }
         if (status && op.sync) {
             status = op.fd < 0 ? sync_directory() : sync(op.fd);
         }
@@ -223,12 +222,7 @@ class SimulatedDisk : public journal::Disk {
         nodes_.clear();
         names_ = disk_names_;
         for (auto& [name, node] : names_) {
-            for (const std::uint64_t sector : node->dirty) {
-                if (random_() % 2 == 0) {
-                    node->keep_sector(sector);
-                }
-            }
-            node->dirty.clear();
+            keep_sectors(*node, true);
             node->cache = node->disk;
             const UniqueFd fd(::openat(directory_.get(), name.c_str(),
                                        O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -243,7 +237,7 @@ class SimulatedDisk : public journal::Disk {
     struct Operation {
         int fd;  // -1: the directory
         std::span<const std::byte> bytes;
-        std::uint64_t offset;
+        std::uint64_t offset;  // of what is neither written nor synced: the room to be made
         bool sync;
         FileIo::Handler done;
     };
@@ -259,6 +253,15 @@ class SimulatedDisk : public journal::Disk {
     static Status dying() { return Status::error(EIO, "the machine stops"); }
     bool fails(unsigned thousandths) { return random_() % 1000 < thousandths; }
 
+    // What is written of it reaches the disk: all of it, or some.
+    void keep_sectors(Node& node, bool some) {
+        for (const std::uint64_t sector : node.dirty) {
+            if (!some || random_() % 2 == 0) {
+                node.keep_sector(sector);
+            }
+        }
+        node.dirty.clear();
+    }
     [[nodiscard]] std::uint64_t used() const {
         std::uint64_t sum = 0;
         for (const auto& [name, node] : names_) {
@@ -271,10 +274,9 @@ class SimulatedDisk : public journal::Disk {
         pending_names_.emplace_back(name, node);
     }
     static void apply(Names& names, const std::string& name, const std::shared_ptr<Node>& node) {
+        names.erase(name);
         if (node) {
             names[name] = node;
-        } else {
-            names.erase(name);
         }
     }
     void keep_names(std::size_t count) {

@@ -68,6 +68,7 @@ TEST_CASE("options: defaults") {
     CHECK(options->log_level == "info");
     CHECK(options->ring_bytes == 0);
     CHECK(options->linger_s == 60);
+    CHECK(options->nice == -10);
     CHECK(options->compress == journal::Compression::none);
     CHECK(options->catalogue);
     CHECK_FALSE(parse({"--watch", "/srv", "--catalogue=false"})->catalogue);
@@ -75,6 +76,11 @@ TEST_CASE("options: defaults") {
     CHECK(parse({"--watch", "/srv", "--linger", "86400"}).ok());
     CHECK(parse({"--watch", "/srv", "--linger", "86401"}).status().code() == EINVAL);
     CHECK(parse({"--watch", "/srv", "--linger", "1m"}).status().code() == EINVAL);
+    CHECK(parse({"--watch", "/srv", "--nice", "-20"})->nice == -20);
+    CHECK(parse({"--watch", "/srv", "--nice=19"})->nice == 19);
+    CHECK(parse({"--watch", "/srv", "--nice", "-21"}).status().code() == EINVAL);
+    CHECK(parse({"--watch", "/srv", "--nice", "20"}).status().code() == EINVAL);
+    CHECK(parse({"--watch", "/srv", "--nice", "high"}).status().code() == EINVAL);
     CHECK_FALSE(options->foreground);
     CHECK_FALSE(options->no_kmod);
 }
@@ -234,6 +240,7 @@ no-kmod = false
 ring-bytes = 65536
 push-bytes = "1M"
 linger = 5
+nice = -3
 journal = "j"
 durability = "commit"
 sync-interval = 0.25
@@ -270,6 +277,7 @@ foreground = true
     CHECK(options->ring_bytes == 65536);
     CHECK(options->push_bytes == 1U << 20U);
     CHECK(options->linger_s == 5);
+    CHECK(options->nice == -3);
     CHECK(options->journal == file.dir + "/j");
     CHECK(options->durability == journal::Durability::commit);
     CHECK(options->sync_interval_s == 0.25);

@@ -50,10 +50,15 @@ Gap gap_of(std::uint64_t from, std::uint64_t to, GapReason reason = GapReason::r
     return Gap{from, to, 0, 0, reason, "class D"};
 }
 
-// Counts what is synced while the caller waits.
+// Counts what is synced, and for what room is made, while the caller waits.
 class WaitingDisk final : public SimulatedDisk {
   public:
     using SimulatedDisk::SimulatedDisk;
+
+    Status allocate(int fd, std::uint64_t bytes) override {
+        ++waited;
+        return SimulatedDisk::allocate(fd, bytes);
+    }
 
     Status sync(int fd) override {
         ++waited;
