@@ -82,6 +82,22 @@ class WaitingDisk final : public SimulatedDisk {
     unsigned waited = 0;
 };
 
+// Is interrupted while it makes room.
+class InterruptedDisk final : public SimulatedDisk {
+  public:
+    using SimulatedDisk::SimulatedDisk;
+
+    Status allocate(int fd, std::uint64_t bytes) override {
+        if (interruptions == 0) {
+            return SimulatedDisk::allocate(fd, bytes);
+        }
+        --interruptions;
+        return Status::error(EINTR, "make room: Interrupted system call");
+    }
+
+    unsigned interruptions = 0;
+};
+
 const StoreConfig kSmallSegments{.segment_bytes = 4096};
 const StoreConfig kOtherBoot{.segment_bytes = 4096, .boot_id = {7}};
 
@@ -258,6 +274,47 @@ TEST_CASE("store: room is made before it is needed, and a full disk is back-pres
     const auto report = verify(dir.path());
     CHECK(report.events == appended + 1);
     CHECK(report.problems == 0);
+}
+
+TEST_CASE("store: who waits for durability is told that there is no room for the next segment") {
+    const TempDirectory dir;
+    SimulatedDisk disk(dir.path(), 1);
+    auto store = *SegmentStore::open({.segment_bytes = 16 << 10}, disk);
+    disk.room = 16 << 10;
+    const auto sync = [&] {
+        Status told = Status::error(EINPROGRESS, "not answered");
+        store->sync([&](const Status& status) { told = status; });
+        disk.run();
+        return told;
+    };
+    Status told;
+    for (int i = 0; i < 1000 && told; ++i) {
+        REQUIRE(put(*store).ok());
+        told = sync();
+    }
+    CHECK(told.code() == ENOSPC);
+    disk.room = ~std::uint64_t{0};
+    CHECK(sync().ok());
+    CHECK(verify(dir.path()).last_seq == store->next_seq() - 1);
+}
+
+TEST_CASE("store: room for the next segment is asked for again when interrupted or too much") {
+    const TempDirectory dir;
+    InterruptedDisk disk(dir.path(), 1);
+    auto store = *SegmentStore::open({.segment_bytes = 256 << 10}, disk);
+    disk.room = (256 + 100) << 10;
+    disk.interruptions = 3;
+    while (store->stats().segments < 2) {
+        REQUIRE(put(*store).ok());
+        REQUIRE(store->flush().ok());
+        disk.run();
+    }
+    CHECK(disk.interruptions == 0);
+    CHECK(store->stats().write_errors == 0);
+    const auto segments = journal::list_segments(disk.directory());
+    REQUIRE(segments.ok());
+    CHECK(std::filesystem::file_size(segment(dir.path(), segments->back())) == 64 << 10);
+    CHECK(verify(dir.path()).problems == 0);
 }
 
 TEST_CASE("store: nobody waits for the disk when one segment follows another") {
