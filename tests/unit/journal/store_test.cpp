@@ -82,20 +82,21 @@ class WaitingDisk final : public SimulatedDisk {
     unsigned waited = 0;
 };
 
-// Is interrupted while it makes room.
-class InterruptedDisk final : public SimulatedDisk {
+// Makes no room so many times, and says `error` instead.
+class RefusingDisk final : public SimulatedDisk {
   public:
     using SimulatedDisk::SimulatedDisk;
 
     Status allocate(int fd, std::uint64_t bytes) override {
-        if (interruptions == 0) {
+        if (times == 0) {
             return SimulatedDisk::allocate(fd, bytes);
         }
-        --interruptions;
-        return Status::error(EINTR, "make room: Interrupted system call");
+        --times;
+        return Status::from_errno(error, "make room");
     }
 
-    unsigned interruptions = 0;
+    int error = EINTR;
+    unsigned times = 0;
 };
 
 const StoreConfig kSmallSegments{.segment_bytes = 4096};
@@ -300,21 +301,36 @@ TEST_CASE("store: who waits for durability is told that there is no room for the
 
 TEST_CASE("store: room for the next segment is asked for again when interrupted or too much") {
     const TempDirectory dir;
-    InterruptedDisk disk(dir.path(), 1);
+    RefusingDisk disk(dir.path(), 1);
     auto store = *SegmentStore::open({.segment_bytes = 256 << 10}, disk);
     disk.room = (256 + 100) << 10;
-    disk.interruptions = 3;
+    disk.times = 3;
     while (store->stats().segments < 2) {
         REQUIRE(put(*store).ok());
         REQUIRE(store->flush().ok());
         disk.run();
     }
-    CHECK(disk.interruptions == 0);
+    CHECK(disk.times == 0);
     CHECK(store->stats().write_errors == 0);
     const auto segments = journal::list_segments(disk.directory());
     REQUIRE(segments.ok());
     CHECK(std::filesystem::file_size(segment(dir.path(), segments->back())) == 64 << 10);
     CHECK(verify(dir.path()).problems == 0);
+}
+
+TEST_CASE("store: a file system that makes no room beforehand has segments all the same") {
+    const TempDirectory dir;
+    RefusingDisk disk(dir.path(), 1);
+    disk.error = EOPNOTSUPP;
+    disk.times = 1'000'000;
+    auto store = *SegmentStore::open({.segment_bytes = 4096}, disk);
+    while (store->stats().segments < 3) {
+        REQUIRE(put(*store).ok());
+        REQUIRE(store->flush().ok());
+        disk.run();
+    }
+    CHECK(store->stats().write_errors == 0);
+    CHECK(verify(dir.path()).events == store->next_seq() - 1);
 }
 
 TEST_CASE("store: nobody waits for the disk when one segment follows another") {
