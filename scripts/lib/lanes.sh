@@ -107,7 +107,14 @@ end_one() {
     # shellcheck disable=SC2034  # for lib/suites.sh
     [[ $kind != kmod || $verdict == ok ]] || UNBUILT[$kernel]=$name
     say_end "$name" "$verdict ($((SECONDS - start)) s)"
-    [[ $verdict != FAILED || $VERBOSE == 1 ]] || { tail -n 100 "$log" | sed 's/^/    /'; }
+    [[ $verdict != FAILED || $VERBOSE == 1 ]] || { why_failed "$log" | sed 's/^/    /'; }
+}
+
+# why_failed LOG: each test of it that failed with what was said of it, then how the log ends.
+why_failed() {
+    sed -n '/^not ok /,/^ok /{/^ok /!p}' "$1" | head -n 100
+    echo "the end of $1:"
+    tail -n 60 "$1"
 }
 
 log_of() { echo "$LOGS/${1//\//-}.log"; }

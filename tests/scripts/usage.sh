@@ -46,6 +46,15 @@ check "scripts/test --kernel: on no other" lacks '@7.3$' "$TEST" --kernel 6.12 -
 check "scripts/test --kernel: which there is" ends_with 2 "no kernel '5.10'" \
     "$TEST" --kernel 5.10
 
+# shellcheck source=../../scripts/lib/lanes.sh
+source "$ROOT/scripts/lib/lanes.sh"
+{ echo "ok before"; printf 'not ok that\nbecause of this\n'; printf 'ok after %s\n' {1..200}; } \
+    >"$WORK/log"
+check "scripts/test: what failed is shown, wherever it stands" \
+    ends_with 0 '^because of this$' why_failed "$WORK/log"
+check "scripts/test: and how the log ends" ends_with 0 '^ok after 200$' why_failed "$WORK/log"
+check "scripts/test: and not all of it" lacks '^ok before$' why_failed "$WORK/log"
+
 check "scripts/vm: --debug before --kernel" ends_with 125 "no kernel '6.12-debug'" \
     "$VM" --no-build --debug --kernel 6.12 -- true
 check "scripts/vm: --debug after --kernel" ends_with 125 "no kernel '6.12-debug'" \
