@@ -90,28 +90,17 @@ Status set_seconds(double& target, const RawValue& value) {
     return {};
 }
 
-// `what`: "seconds", "threads".
-Status set_number(unsigned& target, const RawValue& value, const char* what, unsigned max) {
+// `what`: "a number of seconds", "a nice value".
+template <typename Number>
+Status set_number(Number& target, const RawValue& value, const char* what, Number min, Number max) {
     const std::string& word = value.words[0];
-    unsigned number = 0;
+    Number number = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (error != std::errc() || end != word.data() + word.size() || number > max) {
-        return invalid("\"" + word + "\" is not a number of " + what + " from 0 to " +
+    if (error != std::errc() || end != word.data() + word.size() || number < min || number > max) {
+        return invalid("\"" + word + "\" is not " + what + " from " + std::to_string(min) + " to " +
                        std::to_string(max));
     }
     target = number;
-    return {};
-}
-
-Status set_nice(int& target, const RawValue& value) {
-    const std::string& word = value.words[0];
-    int nice = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), nice);
-    if (error != std::errc() || end != word.data() + word.size() || nice < kNiceMin ||
-        nice > kNiceMax) {
-        return invalid("\"" + word + "\" is not a nice value from -20 to 19");
-    }
-    target = nice;
     return {};
 }
 
@@ -235,12 +224,15 @@ const std::array kSettings{
             "same journal to go on without a gap; up to 86400, 0: not at all",
             "60",
             [](O& o, const V& v) {
-                return set_number(o.linger_s, v, "seconds", VX_LINGER_MAX_S);
+                return set_number(o.linger_s, v, "a number of seconds", 0U, VX_LINGER_MAX_S);
             }},
     Setting{"nice", Kind::text, "N",
             "Priority of the thread that reads the ring, before the programs that fill it: a nice "
             "value from -20 (first) to 19; the other threads stay as vexfsd was started",
-            "-10", [](O& o, const V& v) { return set_nice(o.nice, v); }},
+            "-10",
+            [](O& o, const V& v) {
+                return set_number(o.nice, v, "a nice value", kNiceMin, kNiceMax);
+            }},
     Setting{"journal", Kind::text, "DIR", "Directory of the journal; made if it is missing",
             "/var/lib/vexfs", [](O& o, const V& v) { return set_path(o.journal, v); }, true},
     Setting{"durability", Kind::text, "MODE",
@@ -290,7 +282,9 @@ const std::array kSettings{
             [](O& o, const V& v) { return set_flag(o.read_only, v); }},
     Setting{"fuse-threads", Kind::text, "N",
             "Threads that serve the mount; 0: two per processor, at least 4", "0",
-            [](O& o, const V& v) { return set_number(o.fuse_threads, v, "threads", 1024); }},
+            [](O& o, const V& v) {
+                return set_number(o.fuse_threads, v, "a number of threads", 0U, 1024U);
+            }},
     Setting{"cache-timeout", Kind::text, "SECONDS",
             "How long the kernel may keep names and attributes of the mount while the stream is "
             "healthy",
