@@ -21,6 +21,8 @@ class MemoryStore final : public journal::Store {
     [[nodiscard]] std::uint64_t next_seq() const override { return next_seq_; }
     Status append(const EventView& event) override {
         events.emplace_back(event);
+        opened += event.op() == VX_OP_FILE_OPEN ? 1 : 0;
+        closed += event.op() == VX_OP_FILE_CLOSE ? 1 : 0;
         next_seq_ = event.seq + 1;
         return {};
     }
@@ -41,6 +43,8 @@ class MemoryStore final : public journal::Store {
 
     std::vector<Event> events;
     std::uint64_t lost = 0;
+    std::uint64_t opened = 0;
+    std::uint64_t closed = 0;
 
   private:
     JournalId id_;
@@ -61,6 +65,9 @@ class Stream {
     std::vector<Event> take() { return std::exchange(store_.events, {}); }
     [[nodiscard]] const std::vector<Event>& events() const { return store_.events; }
     [[nodiscard]] std::uint64_t lost() const { return store_.lost; }
+    // How many files it has seen opened and closed, from its beginning.
+    [[nodiscard]] std::uint64_t opened() const { return store_.opened; }
+    [[nodiscard]] std::uint64_t closed() const { return store_.closed; }
     [[nodiscard]] Channel& channel() { return *channel_; }
 
   private:
