@@ -112,9 +112,9 @@ end_one() {
 
 # why_failed LOG: each test of it that failed with what was said of it, then how the log ends.
 why_failed() {
-    sed -n '/^not ok /,/^ok /{/^ok /!p}' "$1" | head -n 100
+    awk '/^not ok / { shown = 1 } /^ok / { shown = 0 } shown && ++lines <= 100' "$1"
     echo "the end of $1:"
-    tail -n 60 "$1"
+    tail -n 100 "$1"
 }
 
 log_of() { echo "$LOGS/${1//\//-}.log"; }

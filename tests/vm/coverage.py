@@ -6,7 +6,7 @@ import json
 import os
 
 from fuse_server import GENERATION, MADE, FuseServer
-from session import Vexfsd, check, check_equal, finish, run
+from session import Vexfsd, check, check_equal, finish, run, wait_for
 
 
 def differences(wants, events):
@@ -25,13 +25,20 @@ def differences(wants, events):
 
 def between(events, stage):
     """What came between the two marks that a case leaves. A file of an earlier case may be closed
-    that late: io_uring lets go of it when the thread that worked on it comes to that."""
+    that late, and is counted in all_closed(): io_uring lets go of it when the thread that worked on
+    it comes to that."""
     marks = [n for n, e in enumerate(events)
              if e.get("path") in (stage + "/.begin", stage + "/.end") and e["op"] == "DirCreate"]
     if len(marks) != 2:
         return None
     return [e for e in events[marks[0] + 1:marks[1]]
             if e["op"] != "FileClose" or f"{e['path']}/".startswith(stage + "/")]
+
+
+def all_closed(daemon):
+    daemon.sync()
+    ops = [line.get("op") for line in daemon.lines()]
+    return ops.count("FileClose") == ops.count("FileOpen") > 0
 
 
 def play(where):
@@ -54,6 +61,7 @@ def play(where):
             continue
         found = differences(case["wants"], events_of_case)
         check(name, not found, "; ".join(found))
+    check(f"what was opened is closed on {where}", wait_for(lambda: all_closed(daemon)))
     counts = {row["op"]: row for row in daemon.json("stats")["ops"]}
     wrong = [op for op, row in counts.items()
              if row["emitted"] != row["received"] or row["lost"] != 0
