@@ -205,10 +205,26 @@ Status Catalogue::apply_rename(const EventView& event) {
         return *known ? forget_below(object, event.seq) : Status();
     }
     status = forget_other_names(event);
-    if (status && !*known && on_unknown_) {
-        on_unknown_(object);
+    if (status && !*known) {
+        ask_for_what_is_in(event);
     }
     return status;
+}
+
+// Of a directory of which nothing was known. What is in it comes with it, and no event tells it;
+// but where all this is below roots that are not complete, the first look is to find it.
+void Catalogue::ask_for_what_is_in(const EventView& moved) const {
+    const vx_event& e = moved.event();
+    const CatalogueRoot* from = root_above(e.fsid, moved.old_path);
+    const CatalogueRoot* to = root_above(e.fsid, moved.path);
+    const bool looking = to != nullptr && !to->complete;
+    const bool inside = looking && from != nullptr && !from->complete;
+    if (!inside && on_unknown_) {
+        on_unknown_(object_of(e));
+    }
+    if (looking && on_unlooked_) {
+        on_unlooked_(object_of(e), inside ? From::inside : From::outside);
+    }
 }
 
 // The other half of an exchange, before its event has come.
@@ -286,12 +302,14 @@ Result<bool> Catalogue::inside(const EventView& event, const ObjectKey& parent) 
         on_unknown_(parent);
         return true;
     }
-    for (const CatalogueRoot& root : roots_) {
-        if (root.object.fsid == parent.fsid && is_at_or_below(event.path, root.path)) {
-            return true;
-        }
-    }
-    return false;
+    return root_above(parent.fsid, event.path) != nullptr;
+}
+
+const CatalogueRoot* Catalogue::root_above(std::uint64_t fsid, std::string_view path) const {
+    const auto root = std::find_if(roots_.begin(), roots_.end(), [&](const CatalogueRoot& it) {
+        return it.object.fsid == fsid && is_at_or_below(path, it.path);
+    });
+    return root == roots_.end() ? nullptr : &*root;
 }
 
 Status Catalogue::forget_below(const ObjectKey& directory, std::uint64_t seq) {

@@ -94,6 +94,13 @@ class Catalogue {
     // outside of all roots, with what is in it; one that has gone and in which, as far as is known
     // here, something was left; one of which nothing is known; one that has a name in untold().
     void set_on_unknown(std::function<void(const ObjectKey&)> fn) { on_unknown_ = std::move(fn); }
+    // Called with directories of which nothing was known and that an event has moved to below a
+    // root that is not complete: from outside (on_unknown() is called, too), or from a place where
+    // the first look has not found it yet.
+    enum class From { outside, inside };
+    void set_on_unlooked(std::function<void(const ObjectKey&, From)> fn) {
+        on_unlooked_ = std::move(fn);
+    }
 
     // What events have shown of other names than their own, and no event has told since: whoever
     // follows the stream does not know it. It goes with the event that tells it.
@@ -180,6 +187,7 @@ class Catalogue {
                        Whose whose);
     Status remove_known(const ObjectKey& parent, const CatalogueName& known, std::uint64_t seq);
     Status ask_for_what_is_left(const CatalogueName& gone);
+    void ask_for_what_is_in(const EventView& moved) const;
     Status drop_if_nameless(const ObjectKey& object);
     Status change_root(const char* sql, const ObjectKey& root);
     Status read_roots();
@@ -187,6 +195,7 @@ class Catalogue {
                                   std::uint64_t at);
     Result<bool> inside(const EventView& event, const ObjectKey& parent);
     [[nodiscard]] bool is_root(const ObjectKey& object) const;
+    [[nodiscard]] const CatalogueRoot* root_above(std::uint64_t fsid, std::string_view path) const;
     Status read_names(Statement& statement, std::uint64_t fsid, std::vector<CatalogueName>& out);
     Status read_places(Statement& statement, std::uint64_t fsid, std::vector<Place>& out);
 
@@ -199,6 +208,7 @@ class Catalogue {
     std::map<std::uint64_t, std::int64_t> file_systems_;
     std::vector<CatalogueRoot> roots_;
     std::function<void(const ObjectKey&)> on_unknown_;
+    std::function<void(const ObjectKey&, From)> on_unlooked_;
     std::uint64_t untold_ = 0;  // how many there are
 
     struct Statements {

@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -18,11 +20,7 @@ Status Baseline::take() {
         if (n == Tools::kPassesMax) {
             return Status::error(EAGAIN, "the tree changes faster than it can be looked at");
         }
-        again_.clear();
-        touched_.clear();
-        tools_.follower.tell(&touched_);
-        status = look(std::exchange(next, {}));
-        tools_.follower.tell(nullptr);
+        status = pass(std::exchange(next, {}));
         std::vector<ObjectKey> gone;  // which their events say
         Result<std::vector<Directory>> places =
             status ? tools_.find_places(again_, gone) : status;
@@ -54,6 +52,28 @@ Status Baseline::begin() {
 Status Baseline::end() {
     return tools_.change(
         [&](Catalogue& catalogue) { return catalogue.set_complete(scope_.root); });
+}
+
+// Looks into directories, and below. again_ is then what is left.
+Status Baseline::pass(std::vector<Directory> directories) {
+    again_.clear();
+    moved_.clear();
+    touched_.clear();
+    tools_.follower.tell(&touched_);
+    tools_.follower.catalogue().set_on_unlooked(
+        [this](const ObjectKey& directory, Catalogue::From from) {
+            if (from == Catalogue::From::outside) {
+                arrived_.insert(directory);
+            } else {
+                moved_.push_back(directory);
+            }
+        });
+    const Status status = look(std::move(directories));
+    tools_.follower.catalogue().set_on_unlooked({});
+    tools_.follower.tell(nullptr);
+    std::copy_if(moved_.begin(), moved_.end(), std::back_inserter(again_),
+                 [this](const ObjectKey& directory) { return listed_.count(directory) == 0; });
+    return status;
 }
 
 Status Baseline::look(std::vector<Directory> directories) {
@@ -110,10 +130,18 @@ Status Baseline::judge(const Listing& listing) {
     return {};
 }
 
+// Or leaves it to the next pass, when nobody knows any more what events have spoken of.
 Status Baseline::insert(std::vector<Listing>& chunk) {
     const Status current = tools_.catch_up();
     if (!current) {
         return current;
+    }
+    if (touched_.everything()) {
+        for (const Listing& listing : std::exchange(chunk, {})) {
+            listed_.erase(listing.directory.object);
+            again_.push_back(listing.directory.object);
+        }
+        return {};
     }
     return tools_.change([&](Catalogue&) {
         Status status;
@@ -130,7 +158,7 @@ Status Baseline::insert(std::vector<Listing>& chunk) {
 Status Baseline::insert_listing(const Listing& listing) {
     const ObjectKey& parent = listing.directory.object;
     const Result<bool> known = tools_.follower.catalogue().knows(parent);
-    if (!known || !*known) {
+    if (!known || !*known || arrived_.count(parent) != 0) {
         return known.status();
     }
     for (const ListedName& name : listing.names) {

@@ -3,7 +3,9 @@
 // stream: it is nothing that has happened.
 //
 // The tree goes on changing meanwhile. Each chunk of what was found is put in when the catalogue
-// has all events that had happened by then; of what these have spoken of, they know better.
+// has all events that had happened by then; of what these have spoken of, they know better. What
+// has moved to where had been looked before is looked at where it is then. What comes from outside
+// with all that is in it is no part of this: it is found and told as after a loss (healer.hpp).
 #pragma once
 
 #include <cstddef>
@@ -22,15 +24,21 @@ class Baseline {
     // `tools` outlives it. `replayed`: the catalogue was made of the journal, so what it has of the
     // scope already is true.
     Baseline(const Tools& tools, Scope scope, bool replayed)
-        : tools_(tools), scope_(std::move(scope)), replayed_(replayed) {}
+        : tools_(tools),
+          scope_(std::move(scope)),
+          replayed_(replayed),
+          touched_(tools.touched_most) {}
 
     // EAGAIN: it cannot be done now, the message says why. ECANCELED: stopped. What was put in
     // until then is taken out by the next attempt.
     Status take();
 
   private:
+    using Objects = std::unordered_set<ObjectKey, ObjectKeyHash>;
+
     Status begin();
     Status end();
+    Status pass(std::vector<Directory> directories);
     Status look(std::vector<Directory> directories);
     Status judge(const Listing& listing);
     Status insert(std::vector<Listing>& chunk);
@@ -42,7 +50,9 @@ class Baseline {
     const bool replayed_;
     std::uint64_t since_ = 0;  // of names that no event has told of
     Touched touched_;
-    std::unordered_set<ObjectKey, ObjectKeyHash> listed_;
+    Objects listed_;
+    Objects arrived_;               // directories from outside
+    std::vector<ObjectKey> moved_;  // directories that were moved before they were listed
     std::vector<ObjectKey> again_;  // directories to be looked at once more
 };
 

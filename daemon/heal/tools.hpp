@@ -45,6 +45,7 @@ struct Tools {
     Progress& progress;
     std::function<bool()> stop;  // whether to give up
     unsigned call_ms = 100;      // that a call takes to say what it has done
+    std::size_t touched_most = Touched::kMost;  // what is remembered of events in a first look
 
     // Changes the catalogue, or leaves it as it is.
     Status change(const std::function<Status(Catalogue&)>& fn) const {

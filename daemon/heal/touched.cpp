@@ -30,7 +30,7 @@ void Touched::insert(std::uint64_t key) {
         return;
     }
     keys_.insert(key);
-    if (keys_.size() > kMax) {
+    if (keys_.size() > most_) {
         keys_.clear();
         all_ = true;
     }

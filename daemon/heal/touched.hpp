@@ -23,10 +23,15 @@ struct Again {
 
 class Touched {
   public:
-    static constexpr std::size_t kMax = std::size_t{1} << 20U;  // then everything counts as touched
+    static constexpr std::size_t kMost = std::size_t{1} << 20U;
+
+    // With more than `most` of these, everything counts as touched.
+    explicit Touched(std::size_t most = kMost) : most_(most) {}
 
     void clear();
     void note(const EventView& event);
+
+    [[nodiscard]] bool everything() const { return all_; }
 
     [[nodiscard]] bool name(const ObjectKey& parent, std::string_view name) const;
     // Its content, or its attributes.
@@ -50,6 +55,7 @@ class Touched {
     }
     [[nodiscard]] bool has(std::uint64_t key) const { return all_ || keys_.count(key) != 0; }
 
+    std::size_t most_;
     std::unordered_set<std::uint64_t> keys_;  // XXH3-64 of what is named
     bool all_ = false;
 };

@@ -47,6 +47,7 @@ struct AsEvent {
         view.seq = seq;
         view.record = reinterpret_cast<const vx_record*>(words.data());
         view.path = finding.path;
+        view.old_path = finding.old_path;
     }
     std::vector<std::uint64_t> words;
     EventView view;

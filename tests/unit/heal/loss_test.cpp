@@ -6,19 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
-#include <functional>
-#include <map>
-#include <random>
-#include <set>
 
-#include "base/clock.hpp"
-#include "heal/healer.hpp"
-#include "heal/telling.hpp"
-#include "support/changing_tree.hpp"
-#include "support/journal.hpp"
 #include "support/number_from.hpp"
-#include "support/records.hpp"
+#include "support/tree_stream.hpp"
 
 using namespace vexfs;
 using namespace vexfs::heal;
@@ -26,293 +16,14 @@ using namespace vexfs::test;
 
 namespace {
 
-constexpr Suspicion kSizesAlone{.since_seq = 0, .since_ns = ~0ULL, .ops = kTold};
-
-struct ByNumber {
-    bool operator()(const ObjectKey& a, const ObjectKey& b) const {
-        return std::tie(a.ino, a.gen) < std::tie(b.ino, b.gen);
-    }
-};
-
-// What one knows who began with an empty directory and has read the stream since, by the numbers of
-// objects, as docs/events.md has them.
-class Account {
-  public:
-    explicit Account(const Directory& root) : root_(root) {}
-
-    void read(const Finding& event) {
-        switch (event.op) {
-            case VX_OP_FILE_CREATE:
-            case VX_OP_DIR_CREATE:
-            case VX_OP_SYMLINK_CREATE:
-            case VX_OP_HARDLINK_CREATE:
-                names_[event.parent][event.name] = event.object;
-                break;
-            case VX_OP_FILE_DELETE:
-            case VX_OP_DIR_DELETE:
-                names_[event.parent].erase(event.name);
-                break;
-            case VX_OP_FILE_RENAME:
-                rename(event);
-                break;
-            default:
-                break;
-        }
-    }
-
-    [[nodiscard]] std::map<std::string, std::uint64_t> paths() const {
-        std::map<std::string, std::uint64_t> out;
-        std::vector<Directory> left{root_};
-        while (!left.empty()) {
-            const Directory here = left.back();
-            left.pop_back();
-            const auto names = names_.find(here.object);
-            for (const auto& [name, object] :
-                 names == names_.end() ? Names() : names->second) {
-                const std::string path = path_below(here.path, name);
-                out[path] = object.ino;
-                left.push_back({object, path});
-            }
-        }
-        return out;
-    }
-
-  private:
-    using Names = std::map<std::string, ObjectKey>;
-
-    // One half of an exchange leaves its old name to the other; else it is free.
-    void rename(const Finding& event) {
-        names_[event.parent][event.name] = event.object;
-        Names& old = names_[event.old_parent];
-        const auto holder = old.find(event.name2);
-        const bool same = event.parent == event.old_parent && event.name == event.name2;
-        if (!same && holder != old.end() &&
-            ((event.flags & VX_F_EXCHANGE) == 0 || holder->second == event.object)) {
-            old.erase(holder);
-        }
-    }
-
-    Directory root_;
-    std::map<ObjectKey, Names, ByNumber> names_;
-};
-
-std::map<std::string, std::uint64_t> numbers(const ChangingTree::All& all) {
-    std::map<std::string, std::uint64_t> out;
-    for (const auto& [path, seen] : all) {
-        out[path] = seen.ino;
-    }
-    return out;
-}
-
-std::string difference(const ChangingTree::All& one, const ChangingTree::All& other) {
-    std::string text;
-    for (const auto& [all, beside] : {std::pair(&one, &other), std::pair(&other, &one)}) {
-        for (const auto& [path, seen] : *all) {
-            const auto at = beside->find(path);
-            if (at == beside->end() || at->second != seen) {
-                text += (all == &one ? "catalogue: " : "there: ") + path + " " +
-                        std::to_string(seen.ino) + " mode " + std::to_string(seen.mode) +
-                        " size " + std::to_string(seen.size) + "\n";
-            }
-        }
-    }
-    return text;
-}
-
-// The stream of a tree's events, in a journal of its own, as the daemon keeps it; and who follows
-// it.
-class Stream : public StreamPort {
-  public:
-    explicit Stream(std::uint64_t seed) : tree(seed), random_(seed), account_(tree.root()) {
-        start();
-        const auto begin = [&](Catalogue& catalogue) { return tree.begin(catalogue); };
-        REQUIRE(follower_->change(begin).ok());
-    }
-
-    // `contents`: also of what files hold, so that the loss does not say where it is.
-    enum class Losing { nothing, names, contents, everything };
-    void change(Losing losing) {
-        tree.change();
-        has_changed(losing);
-    }
-    void has_changed(Losing losing) {
-        std::vector<Finding> events = tree.compare(kSizesAlone);
-        tree.apply(events);
-        for (Finding& event : events) {
-            // Of attributes too: the object may have other names elsewhere.
-            const bool content = event.op == VX_OP_FILE_WRITE || event.op == VX_OP_FILE_CLOSE ||
-                                 event.op == VX_OP_FILE_CHMOD;
-            loses_ = random_() % 4 == 0 ? !loses_ : loses_;
-            if (losing == Losing::everything ||
-                (loses_ && losing != Losing::nothing &&
-                 (!content || losing == Losing::contents))) {
-                const bool anywhere = content || losing == Losing::everything;
-                ring_.push_back([this, event, anywhere] { lose(event, anywhere); });
-            } else {
-                event.flags &= ~std::uint32_t{VX_F_RESYNC};
-                ring_.push_back([this, event] { put(event); });
-            }
-        }
-    }
-
-    // As the daemon does it. `busy`: the tree goes on changing meanwhile. `dies`: one daemon is
-    // killed while it tells, and the next one finds events that nobody has read.
-    void heal(bool busy, bool dies) {
-        left_ = busy ? 40 : 0;
-        lives_ = dies ? static_cast<unsigned>(random_() % 20) : ~0U;
-        const Directory& root = tree.root();
-        const std::vector<Scope> scopes{{.root = root.object, .path = root.path, .place = root.path,
-                                         .ops = kTold}};
-        Progress progress;
-        read_on();
-        while (follower_->pending().any()) {
-            Pending pending = follower_->take_pending();
-            told += pending.everywhere ? "looking everywhere:\n" : "looking:\n";
-            const Tools tools{*follower_, *this, progress, [&] {
-                                  if (at_look) {
-                                      at_look(progress.directories);
-                                  }
-                                  return maybe_change();
-                              }, 0};
-            const Status status = Healer(tools).heal(pending, scopes);
-            if (status.code() == EINTR) {
-                told += "killed\n";
-                lives_ = ~0U;
-                const Losing losing = random_() % 4 == 0 ? Losing::names : Losing::nothing;
-                for (unsigned i = 0; i < 30; ++i) {
-                    change(losing);
-                }
-                start();
-                continue;
-            }
-            INFO(status.message());
-            REQUIRE(status.ok());
-        }
-        REQUIRE(follower_->settle().ok());
-    }
-
-    Result<std::uint64_t> sync() override {
-        if (at_sync) {
-            std::exchange(at_sync, {})();
-        }
-        maybe_change();
-        read_ring(~0U);
-        const Status status = journal_.flush();
-        return status ? Result<std::uint64_t>(journal_.next_seq() - 1) : status;
-    }
-    Status begin() override {
-        touched_.clear();
-        return {};
-    }
-    Result<Told> tell(std::vector<Finding> findings) override {
-        Telling telling(std::move(findings));
-        while (const Finding* finding = telling.next(touched_)) {
-            if (lives_-- == 0) {
-                return Status::error(EINTR, "killed");
-            }
-            put(*finding);
-            maybe_change();
-            read_ring(random_() % 4);
-        }
-        return Told{telling.told(), telling.again()};
-    }
-
-    [[nodiscard]] auto in_catalogue() { return tree.in(follower_->catalogue()); }
-    [[nodiscard]] auto in_account() const { return account_.paths(); }
-    [[nodiscard]] auto left() { return tree.compare(follower_->catalogue(), kSizesAlone); }
-
-    ChangingTree tree;
-    std::string told;
-    std::function<void(std::uint64_t)> at_look;  // with how many directories have been looked at
-    std::function<void()> at_sync;               // once
-
-  private:
-    void start() {
-        follower_.reset();
-        auto opened = Follower::open(dir_ / "journal", clock_);
-        INFO(opened.status().message());
-        REQUIRE(opened.ok());
-        follower_ = *std::move(opened);
-    }
-
-    // What has happened becomes known at some time, or when it is waited for.
-    void read_ring(std::size_t most) {
-        for (; most != 0 && !ring_.empty(); --most) {
-            ring_.front()();
-            ring_.pop_front();
-        }
-    }
-
-    void read_on() {
-        read_ring(~0U);
-        REQUIRE(journal_.flush().ok());
-        for (bool more = true; more;) {  // a loss without a number may be the last of all
-            const Result<bool> turned = follower_->turn();
-            REQUIRE(turned.ok());
-            more = *turned;
-        }
-    }
-
-    bool maybe_change() {
-        if (left_ != 0 && random_() % 2 == 0) {
-            --left_;
-            change(random_() % 8 == 0 ? Losing::names : Losing::nothing);
-        }
-        return false;  // as Tools::stop: no
-    }
-
-    void put(Finding event) {
-        told += ((event.flags & VX_F_RESYNC) != 0 ? "found: " : "") + text_of({event});
-        account_.read(event);
-        AsEvent as(event, journal_.next_seq());
-        if ((event.flags & VX_F_RESYNC) != 0) {
-            as.view.boundary = Boundary::system;
-        } else {
-            touched_.note(as.view);
-        }
-        const auto& record = *reinterpret_cast<const vx_event*>(as.words.data());
-        as.view.hash = translate::context_hash(record.rec);
-        as.view.ops = translate::operations(record);
-        REQUIRE(journal_.append(as.view).ok());
-    }
-
-    void lose(const Finding& event, bool anywhere) {
-        told += "lost: " + text_of({event});
-        const std::uint64_t next = journal_.next_seq();
-        Gap gap;
-        gap.from = next;
-        gap.to = next - 1;
-        gap.account = true;
-        gap.class_d = anywhere;
-        gap.ops = {{static_cast<std::uint16_t>(event.op), 0, 1}};
-        for (const ObjectKey& directory : {event.parent, event.old_parent}) {
-            if (!anywhere && directory.ino != 0) {
-                gap.dirty.push_back({directory.fsid, directory.ino, directory.gen, {}});
-            }
-        }
-        REQUIRE(journal_.append(gap).ok());
-    }
-
-    TempDirectory dir_;
-    std::mt19937_64 random_;
-    SystemClock clock_;
-    TestJournal journal_{dir_ / "journal"};
-    std::unique_ptr<Follower> follower_;
-    Account account_;
-    Touched touched_;
-    std::deque<std::function<void()>> ring_;  // what has happened and was not read yet
-    bool loses_ = false;
-    unsigned left_ = 0;   // changes while it is looked
-    unsigned lives_ = 0;  // so many findings are told before the daemon is killed
-};
-
 void lose_and_heal(bool busy, bool dies) {
     const std::uint64_t first = seed();
     const std::uint64_t count = number_from("VEXFS_TREES", 60, 20'000);
     for (std::uint64_t n = 0; n < count; ++n) {
         INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        Stream stream(first + n);
-        const auto losing = (first + n) % 2 == 0 ? Stream::Losing::names : Stream::Losing::contents;
+        TreeStream stream(first + n);
+        const auto losing = (first + n) % 2 == 0 ? TreeStream::Losing::names
+                                                 : TreeStream::Losing::contents;
         for (unsigned round = 0; round < 3; ++round) {
             for (unsigned i = 0; i < 60; ++i) {
                 stream.change(losing);
@@ -367,19 +78,19 @@ TEST_CASE("a loss behind the last event is known when that event is") {
 
 TEST_CASE("what moves before it is looked into is looked into where it has gone to") {
     const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
-    Stream stream(1);
+    TreeStream stream(1);
     const std::string from = stream.tree.path("known");
     const std::string below = from + "/below/new";
     for (const std::string& directory : {from, from + "/below", below, below + "/deep"}) {
         REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
-        stream.has_changed(directory.starts_with(below) ? Stream::Losing::everything
-                                                        : Stream::Losing::nothing);
+        stream.has_changed(directory.starts_with(below) ? TreeStream::Losing::everything
+                                                        : TreeStream::Losing::nothing);
     }
     bool moved = false;
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when && !std::exchange(moved, true)) {
             REQUIRE(::rename(from.c_str(), stream.tree.path("moved").c_str()) == 0);
-            stream.has_changed(Stream::Losing::nothing);
+            stream.has_changed(TreeStream::Losing::nothing);
         }
     };
     stream.heal(false, false);
@@ -390,20 +101,20 @@ TEST_CASE("what moves before it is looked into is looked into where it has gone 
 
 TEST_CASE("what moves within a loss while it is looked for is not told as gone") {
     const unsigned when = GENERATE(1U, 2U, 3U, 4U);
-    Stream stream(1);
+    TreeStream stream(1);
     const std::string top = stream.tree.path("top");
     const std::string deep = top + "/a/b";
     for (const std::string& directory : {top, top + "/a", deep, deep + "/d"}) {
         REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
-        stream.has_changed(Stream::Losing::nothing);
+        stream.has_changed(TreeStream::Losing::nothing);
     }
     REQUIRE(::mkdir(stream.tree.path("lost").c_str(), 0755) == 0);
-    stream.has_changed(Stream::Losing::everything);
+    stream.has_changed(TreeStream::Losing::everything);
     bool moved = false;
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when && !std::exchange(moved, true)) {
             REQUIRE(::rename((deep + "/d").c_str(), (top + "/d").c_str()) == 0);
-            stream.has_changed(Stream::Losing::everything);
+            stream.has_changed(TreeStream::Losing::everything);
         }
     };
     stream.heal(false, false);
@@ -413,15 +124,15 @@ TEST_CASE("what moves within a loss while it is looked for is not told as gone")
 }
 
 TEST_CASE("what an event has said before a loss does not settle what is found behind it") {
-    Stream stream(1);
+    TreeStream stream(1);
     REQUIRE(::mkdir(stream.tree.path("lost").c_str(), 0755) == 0);
-    stream.has_changed(Stream::Losing::everything);
+    stream.has_changed(TreeStream::Losing::everything);
     stream.at_sync = [&] {
         const std::string path = stream.tree.path("for a moment");
         REQUIRE(::mkdir(path.c_str(), 0755) == 0);
-        stream.has_changed(Stream::Losing::nothing);
+        stream.has_changed(TreeStream::Losing::nothing);
         REQUIRE(::rmdir(path.c_str()) == 0);
-        stream.has_changed(Stream::Losing::everything);
+        stream.has_changed(TreeStream::Losing::everything);
     };
     stream.heal(false, false);
     INFO(stream.told);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first look at a tree that changes meanwhile: what was there is known then, and nothing of it
+// is told.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "support/number_from.hpp"
+#include "support/tree_stream.hpp"
+
+using namespace vexfs;
+using namespace vexfs::heal;
+using namespace vexfs::test;
+
+namespace {
+
+void make(const TreeStream& stream, const std::vector<std::string>& directories) {
+    for (const std::string& name : directories) {
+        REQUIRE(::mkdir(stream.tree.path(name).c_str(), 0755) == 0);
+    }
+}
+
+// What the event of a directory says that has come to `parent`, from outside of the tree.
+Finding arrived(const TreeStream& stream, const std::string& parent, const std::string& name) {
+    const std::string path = stream.tree.path(parent + "/" + name);
+    Finding event = stream.tree.renamed(object_of(path), {.mode = S_IFDIR | 0755}, "elsewhere",
+                                        name, 0);
+    event.parent = object_of(stream.tree.path(parent));
+    event.path = path;
+    event.old_parent = {kFsid, 1, 1};
+    event.old_path.clear();
+    return event;
+}
+
+}  // namespace
+
+TEST_CASE("a tree that changes while it is looked at first is known, and nothing is looked for") {
+    const std::uint64_t first = seed();
+    const std::uint64_t count = number_from("VEXFS_TREES", 60, 20'000);
+    for (std::uint64_t n = 0; n < count; ++n) {
+        INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
+        TreeStream stream(first + n, TreeStream::Tree::unknown);
+        for (unsigned i = 0; i < 400; ++i) {
+            stream.tree.change();
+        }
+        stream.has_been();
+        // Now and then more is spoken of than can be remembered.
+        const std::size_t most = n % 3 == 0 ? 5 : Touched::kMost;
+        const Status status = stream.look_first(200, most);
+        INFO(status.message() << stream.told);
+        REQUIRE(status.ok());
+        CHECK_FALSE(stream.pending());
+        REQUIRE(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    }
+}
+
+TEST_CASE("a directory that moves to where it is not looked for any more is known") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
+    TreeStream stream(1, TreeStream::Tree::unknown);
+    make(stream, {"a", "a/1", "a/1/2", "a/1/2/d", "a/1/2/d/below", "b"});
+    stream.has_been();
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            REQUIRE(::rename(stream.tree.path("a/1/2/d").c_str(),
+                             stream.tree.path("b/d").c_str()) == 0);
+            stream.has_changed(TreeStream::Losing::nothing);
+            stream.at_look = {};
+        }
+    };
+    REQUIRE(stream.look_first(0).ok());
+    INFO(stream.told);
+    CHECK_FALSE(stream.pending());
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+}
+
+TEST_CASE("what comes from outside during the first look is told with what is in it") {
+    const unsigned when = GENERATE(1U, 2U, 3U);  // at first "a" has not been looked at
+    TreeStream stream(1, TreeStream::Tree::unknown);
+    make(stream, {"a", "a/b"});
+    stream.has_been();
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            make(stream, {"a/new", "a/new/below", "a/new/below/deep"});
+            stream.happens(arrived(stream, "a", "new"));
+            stream.at_look = {};
+        }
+    };
+    REQUIRE(stream.look_first(0).ok());
+    CHECK(stream.pending());
+    stream.heal(false, false);
+    INFO(stream.told);
+    for (const char* name : {"a/new/below", "a/new/below/deep"}) {
+        CHECK(stream.told.find("found: DirCreate " + stream.tree.path(name) + "\n") !=
+              std::string::npos);
+    }
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+}
