@@ -173,6 +173,7 @@ class TreeStream : public heal::StreamPort {
     ChangingTree tree;
     std::string told;
     std::function<void(std::uint64_t)> at_look;  // with how many directories have been looked at
+    std::uint64_t stop_at = 0;                   // with so many; once
     std::function<void()> at_sync;               // once
 
   private:
@@ -185,7 +186,10 @@ class TreeStream : public heal::StreamPort {
                     if (const auto now = at_look; now) {
                         now(progress.directories);
                     }
-                    return maybe_change();
+                    maybe_change();
+                    const bool stops = progress.directories == stop_at;
+                    stop_at = stops ? 0 : stop_at;
+                    return stops;
                 }, 0};
     }
 
@@ -215,16 +219,15 @@ class TreeStream : public heal::StreamPort {
         }
     }
 
-    bool maybe_change() {
+    void maybe_change() {
         if (meanwhile_.left == 0 || random_() % 2 != 0) {
-            return false;
+            return;
         }
         for (unsigned n = 0; meanwhile_.left != 0 && n < meanwhile_.at_once; ++n) {
             --meanwhile_.left;
             const bool loses = meanwhile_.loses && random_() % 8 == 0;
             change(loses ? Losing::names : Losing::nothing);
         }
-        return false;  // as Tools::stop: no
     }
 
     void put(Finding event) {
