@@ -121,13 +121,15 @@ Status Catalogue::add_name(const EventView& event) {
 Status Catalogue::remove_name(const EventView& event, const ObjectKey& parent,
                               std::string_view name, Whose whose) {
     const vx_event& e = event.event();
-    const Status told = remove_untold(parent, name);
-    const Result<std::optional<CatalogueName>> known = told ? find(parent, name) : told;
+    const Result<std::optional<CatalogueName>> known = find(parent, name);
     if (!known) {
         return known.status();
     }
     if (*known && whose == Whose::the_objects && (*known)->object != object_of(e)) {
-        return {};
+        return {};  // this event does not tell whose it is
+    }
+    if (Status told = remove_untold(parent, name); !told) {
+        return told;
     }
     if (*known) {
         const Status status = remove_known(parent, **known, event.seq);

@@ -238,3 +238,21 @@ TEST_CASE("both halves of an exchange are believed, whoever was thought to be th
     CHECK((*now_one)->object == other);
     CHECK(tree.catalogue->untold().value_or({{}}).empty());
 }
+
+TEST_CASE("who has a name is still told after another exchange that does not say it") {
+    ChangingTree tree(1);
+    REQUIRE(::mkdir(tree.path("one").c_str(), 0755) == 0);
+    std::ofstream(tree.path("other")) << "changes places with it";
+    tree.apply(tree.compare(kSizesAlone));
+    const Finding half = tree.renamed(object_of(tree.path("one")), {.mode = S_IFDIR | 0755}, "one",
+                                      "other", VX_F_EXCHANGE);
+    REQUIRE(::renameat2(AT_FDCWD, tree.path("one").c_str(), AT_FDCWD, tree.path("other").c_str(),
+                        RENAME_EXCHANGE) == 0);
+    // Lost: the other half, that they change places back, and the other half of the third time.
+    tree.apply_after_a_loss(*tree.catalogue, {half, half});
+    const auto findings = tree.compare(kSizesAlone);
+    CHECK(text_of(findings) ==
+          "FileRename " + tree.path("one") + " from " + tree.path("other") + "\n");
+    tree.apply_after_a_loss(*tree.catalogue, findings);
+    CHECK(text_of(tree.compare(kSizesAlone)) == "");
+}
