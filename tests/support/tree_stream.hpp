@@ -33,8 +33,6 @@ using heal::Telling;
 using heal::Tools;
 using heal::Touched;
 
-inline constexpr Suspicion kSizesAlone{.since_seq = 0, .since_ns = ~0ULL, .ops = kTold};
-
 inline std::string difference(const ChangingTree::All& one, const ChangingTree::All& other) {
     std::string text;
     for (const auto& [all, beside] : {std::pair(&one, &other), std::pair(&other, &one)}) {

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/number_from.hpp"
 #include "support/tree_stream.hpp"
 
 using namespace vexfs;
@@ -34,18 +33,15 @@ Finding arrived(const TreeStream& stream, const std::string& parent, const std::
 }  // namespace
 
 TEST_CASE("a tree that changes while it is looked at first is known, and nothing is looked for") {
-    const std::uint64_t first = seed();
-    const std::uint64_t count = number_from("VEXFS_TREES", 60, 20'000);
-    for (std::uint64_t n = 0; n < count; ++n) {
-        INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        TreeStream stream(first + n, TreeStream::Tree::unknown);
+    for_each_tree(60, [](std::uint64_t seed) {
+        TreeStream stream(seed, TreeStream::Tree::unknown);
         for (unsigned i = 0; i < 400; ++i) {
             stream.tree.change();
         }
         stream.has_been();
         // Now and then more is spoken of than can be remembered, or the daemon ends meanwhile.
-        const std::size_t most = (first + n) % 3 == 0 ? 5 : Touched::kMost;
-        stream.stop_at = (first + n) % 2 == 0 ? 4U : 0U;
+        const std::size_t most = seed % 3 == 0 ? 5 : Touched::kMost;
+        stream.stop_at = seed % 2 == 0 ? 4U : 0U;
         Status status = stream.look_first(200, most);
         if (status.code() == ECANCELED) {
             status = stream.look_first(200, most);
@@ -54,7 +50,7 @@ TEST_CASE("a tree that changes while it is looked at first is known, and nothing
         REQUIRE(status.ok());
         CHECK_FALSE(stream.pending());
         REQUIRE(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
-    }
+    });
 }
 
 TEST_CASE("a directory that moves to where it is not looked for any more is known") {

@@ -12,7 +12,6 @@
 #include <random>
 
 #include "support/changing_tree.hpp"
-#include "support/number_from.hpp"
 #include "support/records.hpp"
 
 using namespace vexfs;
@@ -32,23 +31,20 @@ std::map<std::uint64_t, int> objects(const ChangingTree::All& all) {
 }  // namespace
 
 TEST_CASE("whatever has happened to a tree, what is found leads to what is there") {
-    const std::uint64_t first = seed();
-    const std::uint64_t count = number_from("VEXFS_TREES", 150, 20'000);
-    for (std::uint64_t n = 0; n < count; ++n) {
-        INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        std::mt19937_64 random(first + n);
-        ChangingTree tree(first + n);
+    for_each_tree(150, [](std::uint64_t seed) {
+        std::mt19937_64 random(seed);
+        ChangingTree tree(seed);
         const auto rounds = static_cast<unsigned>(2 + random() % 3);
         for (unsigned round = 0; round < rounds; ++round) {
             for (auto steps = random() % 120; steps != 0; --steps) {
                 tree.change();
             }
             const ChangingTree::All after = tree.on_disk();
-            const auto findings = tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold});
+            const auto findings = tree.compare(kSizesAlone);
             INFO(text_of(findings));
             tree.apply(findings);
             REQUIRE(tree.in_catalogue() == after);
-            CHECK(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}).empty());
+            CHECK(tree.compare(kSizesAlone).empty());
             const auto there = objects(after);
             for (const Finding& f : findings) {
                 if (f.op == VX_OP_FILE_CREATE || f.op == VX_OP_DIR_CREATE) {
@@ -60,7 +56,7 @@ TEST_CASE("whatever has happened to a tree, what is found leads to what is there
                 }
             }
         }
-    }
+    });
 }
 
 TEST_CASE("a directory that was moved with all that is in it is one rename") {
@@ -70,9 +66,9 @@ TEST_CASE("a directory that was moved with all that is in it is one rename") {
     for (int i = 0; i < 50; ++i) {
         std::ofstream(tree.path("from/file") + std::to_string(i)) << i;
     }
-    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    tree.apply(tree.compare(kSizesAlone));
     REQUIRE(::rename(tree.path("from").c_str(), tree.path("to/here").c_str()) == 0);
-    const auto findings = tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold});
+    const auto findings = tree.compare(kSizesAlone);
     REQUIRE(text_of(findings) ==
             "FileRename " + tree.path("to/here") + " from " + tree.path("from") + "\n");
     CHECK((findings[0].flags & VX_F_DIRECTORY) != 0);
@@ -84,14 +80,14 @@ TEST_CASE("names that have changed round in a circle are told as exchanges") {
     for (const char* name : {"a", "b", "c"}) {
         REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
     }
-    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    tree.apply(tree.compare(kSizesAlone));
     const auto exchange = [&](const char* one, const char* other) {
         REQUIRE(::renameat2(AT_FDCWD, tree.path(one).c_str(), AT_FDCWD, tree.path(other).c_str(),
                             RENAME_EXCHANGE) == 0);
     };
     exchange("a", "b");
     exchange("b", "c");
-    const auto findings = tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold});
+    const auto findings = tree.compare(kSizesAlone);
     INFO(text_of(findings));
     REQUIRE(findings.size() == 4);
     for (const Finding& f : findings) {
@@ -107,7 +103,7 @@ TEST_CASE("a file that was written since the loss is told, although its size is 
     ChangingTree tree(1);
     std::ofstream(tree.path("f")) << "one";
     std::ofstream(tree.path("g")) << "one";
-    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    tree.apply(tree.compare(kSizesAlone));
     struct stat st {};
     REQUIRE(::stat(tree.path("g").c_str(), &st) == 0);
     // From before the catalogue knew of them: it cannot have seen it.
@@ -136,7 +132,7 @@ TEST_CASE("the names of a directory at an earlier event are those that it had th
             for (unsigned i = 0; i < 30; ++i) {
                 tree.change();
             }
-            tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+            tree.apply(tree.compare(kSizesAlone));
             then.emplace_back(tree.seq(), tree.on_disk());
         }
         for (const auto& [seq, all] : then) {
@@ -155,7 +151,7 @@ TEST_CASE("an exchange needs no look, and leaves what is in the directory where 
     REQUIRE(::mkdir(tree.path("d").c_str(), 0755) == 0);
     std::ofstream(tree.path("d/below")) << "x";
     std::ofstream(tree.path("f")) << "y";
-    tree.apply(tree.compare({.since_seq = 0, .since_ns = ~0ULL, .ops = kTold}));
+    tree.apply(tree.compare(kSizesAlone));
     unsigned looks = 0;
     tree.catalogue->set_on_unknown([&](const ObjectKey&) { ++looks; });
     const bool file_first = GENERATE(true, false);

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "support/number_from.hpp"
 #include "support/tree_stream.hpp"
 
 using namespace vexfs;
@@ -17,13 +16,10 @@ using namespace vexfs::test;
 namespace {
 
 void lose_and_heal(bool busy, bool dies) {
-    const std::uint64_t first = seed();
-    const std::uint64_t count = number_from("VEXFS_TREES", 60, 20'000);
-    for (std::uint64_t n = 0; n < count; ++n) {
-        INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        TreeStream stream(first + n);
-        const auto losing = (first + n) % 2 == 0 ? TreeStream::Losing::names
-                                                 : TreeStream::Losing::contents;
+    for_each_tree(60, [&](std::uint64_t seed) {
+        TreeStream stream(seed);
+        const auto losing =
+            seed % 2 == 0 ? TreeStream::Losing::names : TreeStream::Losing::contents;
         for (unsigned round = 0; round < 3; ++round) {
             for (unsigned i = 0; i < 60; ++i) {
                 stream.change(losing);
@@ -36,7 +32,7 @@ void lose_and_heal(bool busy, bool dies) {
             CHECK(stream.left().empty());
             stream.told += "healed\n";
         }
-    }
+    });
 }
 
 }  // namespace
