@@ -207,20 +207,20 @@ Status Catalogue::apply_rename(const EventView& event) {
         return *known ? forget_below(object, event.seq) : Status();
     }
     status = forget_other_names(event);
-    if (status && !*known) {
-        ask_for_what_is_in(event);
+    if (status && (!*known || on_unlooked_)) {
+        ask_for_what_is_in(event, *known);
     }
     return status;
 }
 
-// Of a directory of which nothing was known. What is in it comes with it, and no event tells it;
-// but where all this is below roots that are not complete, the first look is to find it.
-void Catalogue::ask_for_what_is_in(const EventView& moved) const {
+// Of a directory. Where nothing was known of it, what is in it comes with it, and no event tells
+// it; but where all this is below roots that are not complete, the first look is to find it.
+void Catalogue::ask_for_what_is_in(const EventView& moved, bool known) const {
     const vx_event& e = moved.event();
     const CatalogueRoot* from = root_above(e.fsid, moved.old_path);
     const CatalogueRoot* to = root_above(e.fsid, moved.path);
     const bool looking = to != nullptr && !to->complete;
-    const bool inside = looking && from != nullptr && !from->complete;
+    const bool inside = known || (looking && from != nullptr && !from->complete);
     if (!inside && on_unknown_) {
         on_unknown_(object_of(e));
     }

@@ -94,9 +94,9 @@ class Catalogue {
     // outside of all roots, with what is in it; one that has gone and in which, as far as is known
     // here, something was left; one of which nothing is known; one that has a name in untold().
     void set_on_unknown(std::function<void(const ObjectKey&)> fn) { on_unknown_ = std::move(fn); }
-    // Called with directories of which nothing was known and that an event has moved to below a
-    // root that is not complete: from outside (on_unknown() is called, too), or from a place where
-    // the first look has not found it yet.
+    // Called with directories that an event has moved to below a root that is not complete: from
+    // outside (on_unknown() is called, too), or from a place where the first look may not have
+    // found it yet, although an earlier event has told of it.
     enum class From { outside, inside };
     void set_on_unlooked(std::function<void(const ObjectKey&, From)> fn) {
         on_unlooked_ = std::move(fn);
@@ -187,7 +187,7 @@ class Catalogue {
                        Whose whose);
     Status remove_known(const ObjectKey& parent, const CatalogueName& known, std::uint64_t seq);
     Status ask_for_what_is_left(const CatalogueName& gone);
-    void ask_for_what_is_in(const EventView& moved) const;
+    void ask_for_what_is_in(const EventView& moved, bool known) const;
     Status drop_if_nameless(const ObjectKey& object);
     Status change_root(const char* sql, const ObjectKey& root);
     Status read_roots();

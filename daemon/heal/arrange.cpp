@@ -255,8 +255,10 @@ class Order {
         second.name = vacated.name;
         second.path = first.old_path;
         const std::string vacated_path = first.old_path;
-        tell(std::move(first));
-        tell(std::move(second));
+        if (first.object != second.object) {  // else both are names of it as before
+            tell(std::move(first));
+            tell(std::move(second));
+        }
         if (there) {
             finish(i);
             finish(other);

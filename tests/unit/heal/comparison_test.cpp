@@ -99,6 +99,30 @@ TEST_CASE("names that have changed round in a circle are told as exchanges") {
     CHECK(tree.in_catalogue() == after);
 }
 
+TEST_CASE("two names of one object in a circle of moves are not exchanged for each other") {
+    ChangingTree tree(1);
+    REQUIRE(::mkdir(tree.path("c").c_str(), 0755) == 0);
+    std::ofstream(tree.path("b")) << "linked";
+    REQUIRE(::link(tree.path("b").c_str(), tree.path("c/d").c_str()) == 0);
+    std::ofstream(tree.path("d")) << "alone";
+    tree.apply(tree.compare(kSizesAlone));
+    const auto move = [&](const char* from, const char* to) {
+        REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
+    };
+    move("c/d", "linked");
+    move("d", "c/d");
+    move("linked", "d");
+    move("b", "linked");
+    move("c", "b");
+    move("linked", "c");
+    const ChangingTree::All after = tree.on_disk();
+    const auto findings = tree.compare(kSizesAlone);
+    INFO(text_of(findings));
+    tree.apply(findings);
+    CHECK(tree.in_catalogue() == after);
+    CHECK(tree.compare(kSizesAlone).empty());
+}
+
 TEST_CASE("a file that was written since the loss is told, although its size is the same") {
     ChangingTree tree(1);
     std::ofstream(tree.path("f")) << "one";
