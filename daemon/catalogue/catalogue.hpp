@@ -125,6 +125,7 @@ class Catalogue {
     // Its names stay; see forget_below().
     Status remove_root(const ObjectKey& root);
     Result<std::vector<CatalogueRoot>> roots();
+    [[nodiscard]] bool is_root(const ObjectKey& object) const;
 
     // The names in a directory, by their bytes, behind the event `at`.
     Result<std::vector<CatalogueName>> names_in(const ObjectKey& directory,
@@ -194,7 +195,6 @@ class Catalogue {
     Result<std::string> path_from(std::string CatalogueRoot::*root, const ObjectKey& object,
                                   std::uint64_t at);
     Result<bool> inside(const EventView& event, const ObjectKey& parent);
-    [[nodiscard]] bool is_root(const ObjectKey& object) const;
     [[nodiscard]] const CatalogueRoot* root_above(std::uint64_t fsid, std::string_view path) const;
     Status read_names(Statement& statement, std::uint64_t fsid, std::vector<CatalogueName>& out);
     Status read_places(Statement& statement, std::uint64_t fsid, std::vector<Place>& out);

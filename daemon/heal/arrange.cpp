@@ -225,18 +225,15 @@ class Order {
         nodes_[i].aside = true;
         Finding& step = steps_[i];
         const Result<ObjectKey> parent = steady_above(step.old_parent);
-        const Result<std::string> path = parent ? catalogue_.path_of(*parent) : parent.status();
-        if (!path) {
-            return path.status();
+        if (!parent) {
+            return parent.status();
         }
         Finding aside = step;
         aside.parent = *parent;
         aside.name = step.name2.substr(0, VX_NAME_MAX - 32) + ".resync-" +
                      std::to_string(++aside_) + "-" + std::to_string(step.object.ino);
-        aside.path = path_below(*path, aside.name);
         step.old_parent = aside.parent;
         step.name2 = aside.name;
-        step.old_path = aside.path;
         tell(std::move(aside));
         release(i);
         return {};
@@ -253,8 +250,6 @@ class Order {
         const bool there = Place{second.parent, second.name} == vacated;
         second.parent = vacated.parent;
         second.name = vacated.name;
-        second.path = first.old_path;
-        const std::string vacated_path = first.old_path;
         if (first.object != second.object) {  // else both are names of it as before
             tell(std::move(first));
             tell(std::move(second));
@@ -266,7 +261,6 @@ class Order {
         }
         steps_[other].old_parent = vacated.parent;
         steps_[other].name2 = vacated.name;
-        steps_[other].old_path = vacated_path;
         frees_[vacated] = other;
         for (const std::size_t next : std::vector<std::size_t>(nodes_[i].then)) {
             if (Place{steps_[next].parent, steps_[next].name} == vacated) {

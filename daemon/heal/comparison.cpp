@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kContent = VX_OP_BIT(VX_OP_FILE_WRITE) | VX_OP_BIT(VX_OP_FILE_TRUNCATE);
 
+// Without paths, as all here: set_paths().
 Finding finding_of(const Directory& parent, const ListedName& now) {
     Finding finding;
     finding.object = now.object;
@@ -19,8 +20,16 @@ Finding finding_of(const Directory& parent, const ListedName& now) {
     finding.name = now.name;
     finding.facts = now.facts;
     finding.nlink = now.nlink;
-    finding.path = path_below(parent.path, now.name);
     return finding;
+}
+
+// `step` becomes a move.
+Finding moved_from(Finding step, const Place& old) {
+    step.op = VX_OP_FILE_RENAME;
+    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
+    step.old_parent = old.parent;
+    step.name2 = old.name;
+    return step;
 }
 
 bool is_directory(const ListedName& name) { return S_ISDIR(name.facts.mode); }
@@ -149,11 +158,6 @@ void Comparison::tell(unsigned op, std::uint32_t flags, const Directory& parent,
     changed_.push_back(std::move(change));
 }
 
-Result<std::string> Comparison::known_path_of(const Place& place) {
-    const Result<std::string> parent = catalogue_.path_of(place.parent);
-    return !parent || parent->empty() ? parent : path_below(*parent, place.name);
-}
-
 // Where a directory is to be looked for, which may be below one that has appeared elsewhere.
 Result<std::string> Comparison::look_for(const ObjectKey& directory) {
     std::string below;
@@ -234,9 +238,10 @@ Result<std::vector<Finding>> Comparison::findings() {
     if (!status) {
         return status;
     }
+    std::move(changed_.begin(), changed_.end(), std::back_inserter(*ordered));
+    status = set_paths(*ordered, catalogue_);
     std::move(ordered->begin(), ordered->end(), std::back_inserter(all));
-    std::move(changed_.begin(), changed_.end(), std::back_inserter(all));
-    return all;
+    return status ? Result<std::vector<Finding>>(std::move(all)) : status;
 }
 
 Status Comparison::read_untold() {
@@ -283,52 +288,36 @@ Status Comparison::tell_untold(std::vector<Finding>& out) {
         }
         Result<Finding> step = step_at(now->value_or(old), untold.object,
                                        untold.from ? std::uint32_t{0} : std::uint32_t{S_IFDIR});
-        if (step && *now) {
-            step->flags |= untold.from ? std::uint32_t{VX_F_EXCHANGE} : 0;
-            step = moved_from(*std::move(step), old);
-        } else if (step) {
-            step->op = VX_OP_DIR_DELETE;
-        }
         if (!step) {
             return step.status();
         }
+        step->op = VX_OP_DIR_DELETE;
+        if (*now) {
+            step->flags |= untold.from ? std::uint32_t{VX_F_EXCHANGE} : 0;
+            step = moved_from(*std::move(step), old);
+        }
         out.push_back(*std::move(step));
     }
-    return {};
+    return set_paths(out, catalogue_);
 }
 
 // What the catalogue knows of an object at a place. `type`: what it is there, in S_IFMT bits; 0: as
 // the catalogue says.
 Result<Finding> Comparison::step_at(const Place& place, const ObjectKey& object,
                                     std::uint32_t type) {
-    Result<std::string> path = known_path_of(place);
     const Result<std::optional<ObjectFacts>> facts = catalogue_.facts_of(object);
-    if (!path || !facts) {
-        return path ? facts.status() : path.status();
+    if (!facts) {
+        return facts.status();
     }
     Finding step;
     step.object = object;
     step.parent = place.parent;
     step.name = place.name;
-    step.path = *std::move(path);
     step.facts.mode = type;
     if (*facts && (type == 0 || ((*facts)->mode & S_IFMT) == type)) {
         step.facts = **facts;
     }
     step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
-    return step;
-}
-
-Result<Finding> Comparison::moved_from(Finding step, const Place& old) {
-    Result<std::string> old_path = known_path_of(old);
-    if (!old_path) {
-        return old_path.status();
-    }
-    step.op = VX_OP_FILE_RENAME;
-    step.flags |= S_ISDIR(step.facts.mode) ? VX_F_DIRECTORY : 0;
-    step.old_parent = old.parent;
-    step.name2 = old.name;
-    step.old_path = *std::move(old_path);
     return step;
 }
 
@@ -339,7 +328,8 @@ Status Comparison::explain(Appeared& appeared) {
         const bool first = created_.insert(now.object).second;
         if (const auto behind = left_behind_.find(now.object);
             first && behind != left_behind_.end()) {
-            return explain_move(std::move(step), behind->second);
+            steps_.push_back(moved_from(std::move(step), behind->second));
+            return {};
         }
         step.op = first ? create_op(now.facts.mode) : unsigned{VX_OP_HARDLINK_CREATE};
         step.flags = create_flags(now.facts.mode);
@@ -358,20 +348,13 @@ Status Comparison::explain(Appeared& appeared) {
     }
     compare_facts(appeared.parent, now, *facts);
     if (*moved) {
-        return explain_move(std::move(step), from);
+        steps_.push_back(moved_from(std::move(step), from));
+        return {};
     }
     step.op = VX_OP_HARDLINK_CREATE;
     step.flags |= is_directory(now) ? VX_F_DIRECTORY : 0;
     steps_.push_back(std::move(step));
     return {};
-}
-
-Status Comparison::explain_move(Finding step, const Place& from) {
-    Result<Finding> move = moved_from(std::move(step), from);
-    if (move) {
-        steps_.push_back(*std::move(move));
-    }
-    return move.status();
 }
 
 // A name that the object has lost, and that no other of its new names has taken. False: it has

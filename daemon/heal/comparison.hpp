@@ -84,16 +84,13 @@ class Comparison {
                        const std::optional<ObjectFacts>& before);
     void tell_content(const Directory& parent, const ListedName& now);
     void tell(unsigned op, std::uint32_t flags, const Directory& parent, const ListedName& now);
-    Result<std::string> known_path_of(const Place& place);
     Result<std::string> look_for(const ObjectKey& directory);
     Status add_below_gone();
     Status read_untold();
     Result<std::optional<Place>> told_place(const Catalogue::Untold& untold);
     Status tell_untold(std::vector<Finding>& out);
     Result<Finding> step_at(const Place& place, const ObjectKey& object, std::uint32_t type);
-    Result<Finding> moved_from(Finding step, const Place& old);
     Status explain(Appeared& appeared);
-    Status explain_move(Finding step, const Place& from);
     Result<bool> find_old_name(const Appeared& appeared, Place& from);
     Status explain_gone();
 
@@ -122,5 +119,8 @@ class Comparison {
 // is given, a directory there before something is in it, and empty before it goes. What goes round
 // in a circle is told as exchanges.
 Result<std::vector<Finding>> arrange(std::vector<Finding> steps, Catalogue& catalogue);
+
+// Gives findings their paths: where those before each have led.
+Status set_paths(std::vector<Finding>& findings, Catalogue& catalogue);
 
 }  // namespace vexfs::heal

@@ -23,8 +23,9 @@ struct Finding {
     ObjectFacts facts;
     std::uint32_t nlink = 0;
     std::uint32_t cookie = 0;
-    std::string path;      // absolute, as it is now; of what has gone, as it was
-    std::string old_path;  // FileRename: as it was
+    // Absolute, where the findings before this one have led; empty: nobody knows.
+    std::string path;
+    std::string old_path;  // FileRename
 };
 
 // The event record of it, aligned to 8: as the kernel would have made it, without a ticket, a

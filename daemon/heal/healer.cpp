@@ -20,17 +20,6 @@ bool is_scope(const std::vector<Scope>& scopes, const ObjectKey& object) {
                        [&](const Scope& scope) { return scope.root == object; });
 }
 
-// What was looked at behind a mount is called as events call it.
-void rename_places(std::vector<Finding>& findings, const std::vector<Scope>& scopes) {
-    for (const Scope& scope : scopes) {
-        for (Finding& finding : findings) {
-            if (scope.place != scope.path && finding.path.starts_with(scope.place + "/")) {
-                finding.path.replace(0, scope.place.size(), scope.path);
-            }
-        }
-    }
-}
-
 Suspicion suspicion_of(const Pending& wanted, const std::vector<Scope>& scopes) {
     Suspicion suspicion{.since_seq = wanted.since_seq, .since_ns = wanted.since_ns, .ops = 0};
     for (const Scope& scope : scopes) {
@@ -112,7 +101,6 @@ Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool care
     if (!status || (careful && tools_.follower.pending().any())) {
         return status;  // more was lost meanwhile: it may have moved what seems to have gone
     }
-    rename_places(*findings, scopes);
     Pending left;
     left.everywhere = look.more;
     left.directories.insert(look.moved.begin(), look.moved.end());

@@ -264,6 +264,10 @@ class ChangingTree {
         if (f.name.empty()) {
             return;
         }
+        CHECK(f.path == path_below(*catalogue->path_of(f.parent), f.name));
+        if (f.op == VX_OP_FILE_RENAME) {
+            CHECK(f.old_path == path_below(*catalogue->path_of(f.old_parent), f.name2));
+        }
         const auto there = catalogue->find(f.parent, f.name);
         REQUIRE(there.ok());
         const bool gives = f.op == VX_OP_FILE_CREATE || f.op == VX_OP_DIR_CREATE ||

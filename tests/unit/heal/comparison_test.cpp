@@ -123,6 +123,19 @@ TEST_CASE("two names of one object in a circle of moves are not exchanged for ea
     CHECK(tree.compare(kSizesAlone).empty());
 }
 
+TEST_CASE("what is looked at behind a mount is called as events call it") {
+    ChangingTree tree(1);
+    const Directory& root = tree.root();
+    REQUIRE(tree.catalogue->begin().ok());
+    REQUIRE(tree.catalogue->add_root(root.object, "/mount", root.path, 0).ok());
+    REQUIRE(tree.catalogue->commit(0, 0).ok());
+    REQUIRE(::mkdir(tree.path("d").c_str(), 0755) == 0);
+    std::ofstream(tree.path("d/f")) << "x";
+    CHECK(text_of(tree.compare(kSizesAlone)) ==
+          "DirCreate /mount/d\nFileCreate /mount/d/f\nFileWrite /mount/d/f\n"
+          "FileClose /mount/d/f\n");
+}
+
 TEST_CASE("a file that was written since the loss is told, although its size is the same") {
     ChangingTree tree(1);
     std::ofstream(tree.path("f")) << "one";
