@@ -22,23 +22,19 @@ class Order {
     Result<std::vector<Finding>> run() {
         index();
         for (std::size_t i = 0; i < steps_.size(); ++i) {
-            if (Status status = depend(i); !status) {
-                return status;
-            }
+            depend(i);
         }
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             if (nodes_[i].waits_for == 0) {
                 ready_.push_back(i);
             }
         }
-        work();
-        while (left_ != 0) {
-            if (Status status = break_circle(); !status) {
-                return status;
-            }
-            work();
+        Status status = work();
+        while (status && left_ != 0) {
+            status = break_circle();
+            status = status ? work() : status;
         }
-        return std::move(out_);
+        return status ? Result<std::vector<Finding>>(std::move(out_)) : status;
     }
 
   private:
@@ -81,14 +77,14 @@ class Order {
         }
     }
 
-    Status depend(std::size_t i) {
+    void depend(std::size_t i) {
         const Finding& step = steps_[i];
         if (step.op == VX_OP_DIR_DELETE) {
             const auto [first, last] = empties_.equal_range(step.object);
             std::for_each(first, last, [&](const auto& each) { wait(i, each.second); });
         }
         if (is_delete(step)) {
-            return {};
+            return;
         }
         if (const auto occupied = frees_.find({step.parent, step.name}); occupied != frees_.end()) {
             wait(i, occupied->second);
@@ -96,33 +92,58 @@ class Order {
         if (const auto made = makes_.find(step.parent); made != makes_.end()) {
             wait(i, made->second);
         }
-        return (step.flags & VX_F_DIRECTORY) != 0 && is_move(step) ? depend_above(i) : Status();
     }
 
-    // A directory cannot go below itself: what is between moves out first.
-    Status depend_above(std::size_t i) {
-        std::vector<std::size_t> between;
-        ObjectKey here = steps_[i].parent;
-        for (unsigned depth = 0; depth < kDepthMax; ++depth) {
-            if (here == steps_[i].object) {
-                std::for_each(between.begin(), between.end(), [&](auto move) { wait(i, move); });
-                return {};
-            }
-            if (const auto moved = moves_.find(here); moved != moves_.end()) {
-                between.push_back(moved->second);
-            }
-            const auto made = makes_.find(here);
-            if (made != makes_.end()) {
-                here = steps_[made->second].parent;
-                continue;
-            }
-            const Result<std::vector<Place>> places = catalogue_.places_of(here);
-            if (!places || places->empty()) {
-                return places.status();
-            }
-            here = places->front().parent;
+    // The directory that this one is in, after the steps until now.
+    Result<std::optional<ObjectKey>> parent_of(const ObjectKey& directory) {
+        if (const auto placed = placed_.find(directory); placed != placed_.end()) {
+            return std::optional(placed->second);
         }
-        return {};
+        const Result<std::vector<Place>> places = catalogue_.places_of(directory);
+        if (!places) {
+            return places.status();
+        }
+        return places->empty() ? std::optional<ObjectKey>() : places->front().parent;
+    }
+
+    // Whether a directory is not below another one, after the steps until now. `between`: those on
+    // the way from it.
+    Result<bool> is_outside(ObjectKey here, const ObjectKey& other,
+                            std::vector<ObjectKey>* between = nullptr) {
+        for (unsigned depth = 0; depth < kDepthMax && here != other; ++depth) {
+            if (between != nullptr) {
+                between->push_back(here);
+            }
+            const Result<std::optional<ObjectKey>> parent = parent_of(here);
+            if (!parent || !*parent) {
+                return parent ? Result<bool>(true) : parent.status();
+            }
+            here = **parent;
+        }
+        return false;
+    }
+
+    // A directory cannot go below itself: what is between moves out first. False: it waits for
+    // that.
+    Result<bool> can_go(std::size_t i) {
+        const Finding& step = steps_[i];
+        if (!is_move(step) || (step.flags & VX_F_DIRECTORY) == 0) {
+            return true;
+        }
+        std::vector<ObjectKey> between;
+        Result<bool> outside = is_outside(step.parent, step.object, &between);
+        if (!outside || *outside) {
+            return outside;
+        }
+        for (const ObjectKey& directory : between) {
+            const auto move = moves_.find(directory);
+            if (move != moves_.end() && !nodes_[move->second].done) {
+                wait(i, move->second);
+            }
+        }
+        return nodes_[i].waits_for != 0
+                   ? outside
+                   : Status::error(EIO, "what was found contradicts itself");
     }
 
     void finish(std::size_t i) {
@@ -139,15 +160,20 @@ class Order {
         }
     }
 
-    void work() {
+    Status work() {
         while (!ready_.empty()) {
             const std::size_t i = ready_.front();
             ready_.pop_front();
-            if (!nodes_[i].done) {
+            const Result<bool> can = nodes_[i].done ? false : can_go(i);
+            if (!can) {
+                return can.status();
+            }
+            if (*can) {
                 tell(steps_[i]);
                 finish(i);
             }
         }
+        return {};
     }
 
     // Of what is left, each step waits for another. A move whose place is held by another move
@@ -164,34 +190,20 @@ class Order {
                 nodes_[holder->second].done || !is_move(steps_[holder->second])) {
                 continue;
             }
-            const Result<bool> possible = is_outside(steps_[i].old_parent,
-                                                     steps_[holder->second].object);
-            if (!possible) {
-                return possible.status();
+            const Finding& other = steps_[holder->second];
+            const Result<bool> one = is_outside(steps_[i].parent, steps_[i].object);
+            const Result<bool> both =
+                one && *one ? is_outside(steps_[i].old_parent, other.object) : one;
+            if (!both) {
+                return both.status();
             }
-            if (*possible) {
+            if (*both) {
                 exchange(i, holder->second);
                 return {};
             }
         }
         return any != kNone ? put_aside(any)
                             : Status::error(EIO, "what was found contradicts itself");
-    }
-
-    // Whether a directory is not below another one, after the steps until now.
-    Result<bool> is_outside(ObjectKey here, const ObjectKey& other) {
-        for (unsigned depth = 0; depth < kDepthMax && here != other; ++depth) {
-            if (const auto placed = placed_.find(here); placed != placed_.end()) {
-                here = placed->second;
-                continue;
-            }
-            const Result<std::vector<Place>> places = catalogue_.places_of(here);
-            if (!places || places->empty()) {
-                return places ? Result<bool>(true) : places.status();
-            }
-            here = places->front().parent;
-        }
-        return false;
     }
 
     void tell(Finding step) {
@@ -201,21 +213,17 @@ class Order {
         out_.push_back(std::move(step));
     }
 
-    // A directory that is above this one and stays where it is.
-    Result<ObjectKey> steady_above(ObjectKey here) {
-        for (unsigned depth = 0; depth < kDepthMax; ++depth) {
-            const Result<std::vector<Place>> places = catalogue_.places_of(here);
-            if (!places) {
-                return places.status();
+    // The root that a directory is below. It is below none that moves.
+    Result<ObjectKey> root_above(ObjectKey here) {
+        for (unsigned depth = 0; depth < kDepthMax && !catalogue_.is_root(here); ++depth) {
+            const Result<std::optional<ObjectKey>> parent = parent_of(here);
+            if (!parent) {
+                return parent.status();
             }
-            const bool moves = moves_.count(here) != 0 ||
-                               std::any_of(places->begin(), places->end(), [&](const auto& at) {
-                                   return frees_.count({at.parent, at.name}) != 0;
-                               });
-            if (!moves || places->empty()) {
-                return here;
+            if (!*parent) {
+                break;
             }
-            here = places->front().parent;
+            here = **parent;
         }
         return here;
     }
@@ -224,7 +232,7 @@ class Order {
     Status put_aside(std::size_t i) {
         nodes_[i].aside = true;
         Finding& step = steps_[i];
-        const Result<ObjectKey> parent = steady_above(step.old_parent);
+        const Result<ObjectKey> parent = root_above(step.old_parent);
         if (!parent) {
             return parent.status();
         }
@@ -232,8 +240,10 @@ class Order {
         aside.parent = *parent;
         aside.name = step.name2.substr(0, VX_NAME_MAX - 32) + ".resync-" +
                      std::to_string(++aside_) + "-" + std::to_string(step.object.ino);
+        frees_.erase(source(step));
         step.old_parent = aside.parent;
         step.name2 = aside.name;
+        frees_[source(step)] = i;
         tell(std::move(aside));
         release(i);
         return {};

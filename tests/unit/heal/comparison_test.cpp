@@ -99,6 +99,27 @@ TEST_CASE("names that have changed round in a circle are told as exchanges") {
     CHECK(tree.in_catalogue() == after);
 }
 
+TEST_CASE("a directory goes below another only when that has moved out of it") {
+    ChangingTree tree(1);
+    for (const char* name : {"b", "c", "c/b"}) {
+        REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
+    }
+    std::ofstream(tree.path("a")) << "x";
+    tree.apply(tree.compare(kSizesAlone));
+    const auto move = [&](const char* from, const char* to) {
+        REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
+    };
+    move("c/b", "new");
+    move("b", "new/c");
+    move("c", "new/c/a");
+    move("a", "c");
+    move("new", "a");
+    const auto findings = tree.compare(kSizesAlone);
+    INFO(text_of(findings));
+    tree.apply(findings);
+    CHECK(tree.in_catalogue() == tree.on_disk());
+}
+
 TEST_CASE("two names of one object in a circle of moves are not exchanged for each other") {
     ChangingTree tree(1);
     REQUIRE(::mkdir(tree.path("c").c_str(), 0755) == 0);
