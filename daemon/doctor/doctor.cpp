@@ -273,7 +273,8 @@ void Examination::check_daemon() {
         case ETIMEDOUT:
             recovery_.stop = stop_command(true);
             report_broken("daemon",
-                          "vexfsd has the socket but does not answer: it is stuck" +
+                          "vexfsd has the socket and has not answered for " +
+                              std::to_string(kDoctorPatience.count()) + " s: it is stuck" +
                               (pid_.empty() ? ", and its process is not known" : how),
                           join({recovery_.stop, command_}));
             return;

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -31,6 +32,10 @@ struct Finding {
     // known, and when the repair of a later finding is this one's too.
     std::string repair;
 };
+
+// For so long the real world is waited for, each time that it is asked: who is only busy is not to
+// be taken for stuck, because the repair of that is to kill it.
+inline constexpr std::chrono::seconds kDoctorPatience{10};
 
 // The outside world as the checks see it; tests hand in another.
 struct DoctorWorld {

@@ -12,9 +12,6 @@
 namespace vexfs {
 namespace {
 
-constexpr std::uint64_t kStatusTimeoutMs = 3'000;
-constexpr std::chrono::seconds kMountTimeout{2};
-
 int stat_path(const std::string& path, struct stat& info) {
     return ::stat(path.c_str(), &info) == 0 ? 0 : errno;
 }
@@ -28,7 +25,7 @@ int probe_mount(const std::string& mountpoint) {
         struct stat info {};
         result->set_value(stat_path(mountpoint, info));
     }).detach();
-    return future.wait_for(kMountTimeout) == std::future_status::ready ? future.get() : ETIMEDOUT;
+    return future.wait_for(kDoctorPatience) == std::future_status::ready ? future.get() : ETIMEDOUT;
 }
 
 Result<ControlAnswer> ask_status(const std::string& socket) {
@@ -36,7 +33,7 @@ Result<ControlAnswer> ask_status(const std::string& socket) {
     if (!client) {
         return client.status();
     }
-    return client->call({{"cmd", "status"}}, kStatusTimeoutMs);
+    return client->call({{"cmd", "status"}}, std::chrono::milliseconds(kDoctorPatience).count());
 }
 
 }  // namespace

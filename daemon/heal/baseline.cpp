@@ -16,14 +16,16 @@ namespace vexfs::heal {
 Status Baseline::take() {
     Status status = begin();
     std::vector<Directory> next{{scope_.root, scope_.place}};
+    std::vector<ObjectKey> nowhere;  // gone, or below what has not been found yet
     for (unsigned n = 0; status && !next.empty(); ++n) {
         if (n == Tools::kPassesMax) {
             return Status::error(EAGAIN, "the tree changes faster than it can be looked at");
         }
         status = pass(std::exchange(next, {}));
-        std::vector<ObjectKey> gone;  // which their events say
+        const auto left = std::exchange(nowhere, {});
+        std::copy_if(left.begin(), left.end(), std::back_inserter(again_), is_to_be_listed());
         Result<std::vector<Directory>> places =
-            status ? tools_.find_places(again_, gone) : status;
+            status ? tools_.find_places(again_, nowhere) : status;
         status = places.status();
         next = places.value_or({});
     }
@@ -56,23 +58,22 @@ Status Baseline::end() {
 
 // Looks into directories, and below. again_ is then what is left.
 Status Baseline::pass(std::vector<Directory> directories) {
+    std::vector<ObjectKey> moved;  // before they were listed
     again_.clear();
-    moved_.clear();
     touched_.clear();
     tools_.follower.tell(&touched_);
     tools_.follower.catalogue().set_on_unlooked(
-        [this](const ObjectKey& directory, Catalogue::From from) {
+        [&](const ObjectKey& directory, Catalogue::From from) {
             if (from == Catalogue::From::outside) {
                 arrived_.insert(directory);
             } else {
-                moved_.push_back(directory);
+                moved.push_back(directory);
             }
         });
     const Status status = look(std::move(directories));
     tools_.follower.catalogue().set_on_unlooked({});
     tools_.follower.tell(nullptr);
-    std::copy_if(moved_.begin(), moved_.end(), std::back_inserter(again_),
-                 [this](const ObjectKey& directory) { return listed_.count(directory) == 0; });
+    std::copy_if(moved.begin(), moved.end(), std::back_inserter(again_), is_to_be_listed());
     return status;
 }
 

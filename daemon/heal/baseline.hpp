@@ -44,6 +44,9 @@ class Baseline {
     Status insert(std::vector<Listing>& chunk);
     Status insert_listing(const Listing& listing);
     Status insert_name(const ObjectKey& parent, const ListedName& name);
+    [[nodiscard]] auto is_to_be_listed() const {
+        return [this](const ObjectKey& directory) { return listed_.count(directory) == 0; };
+    }
 
     const Tools& tools_;
     const Scope scope_;
@@ -52,7 +55,6 @@ class Baseline {
     Touched touched_;
     Objects listed_;
     Objects arrived_;               // directories from outside
-    std::vector<ObjectKey> moved_;  // directories that were moved before they were listed
     std::vector<ObjectKey> again_;  // directories to be looked at once more
 };
 

@@ -18,6 +18,11 @@ void make(const TreeStream& stream, const std::vector<std::string>& directories)
     }
 }
 
+void move(TreeStream& stream, const char* from, const char* to) {
+    REQUIRE(::rename(stream.tree.path(from).c_str(), stream.tree.path(to).c_str()) == 0);
+    stream.has_changed(TreeStream::Losing::nothing);
+}
+
 // What the event of a directory says that has come to `parent`, from outside of the tree.
 Finding arrived(const TreeStream& stream, const std::string& parent, const std::string& name) {
     const std::string path = stream.tree.path(parent + "/" + name);
@@ -53,24 +58,38 @@ TEST_CASE("a tree that changes while it is looked at first is known, and nothing
     });
 }
 
+TEST_CASE("what moves below a directory that has not been found yet is known") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
+    TreeStream stream(1, TreeStream::Tree::unknown);
+    make(stream, {"a", "a/q", "a/q/s", "p", "p/x", "p/x/below", "r"});
+    stream.has_been();
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            move(stream, "p", "a/q/s/p");
+            move(stream, "a/q", "r/q");
+            stream.at_look = {};
+        }
+    };
+    REQUIRE(stream.look_first(0).ok());
+    INFO(stream.told);
+    CHECK_FALSE(stream.pending());
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+}
+
 TEST_CASE("a directory that moves to where it is not looked for any more is known") {
     const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
     TreeStream stream(1, TreeStream::Tree::unknown);
     make(stream, {"a", "a/1", "a/1/2", "a/1/2/d", "a/1/2/d/below", "b"});
     stream.has_been();
-    const auto move = [&](const char* from, const char* to) {
-        REQUIRE(::rename(stream.tree.path(from).c_str(), stream.tree.path(to).c_str()) == 0);
-        stream.has_changed(TreeStream::Losing::nothing);
-    };
     const bool told_of = GENERATE(false, true);  // by an event behind a look that was not finished
     if (told_of) {
         stream.stop_at = 1;
         REQUIRE(stream.look_first(0).code() == ECANCELED);
-        move("a/1/2/d", "a/1/2/e");
+        move(stream, "a/1/2/d", "a/1/2/e");
     }
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when) {
-            move(told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
+            move(stream, told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
             stream.at_look = {};
         }
     };
