@@ -275,6 +275,15 @@ Result<std::optional<Place>> Comparison::told_place(const Catalogue::Untold& unt
     return places->empty() ? std::optional<Place>() : places->front();
 }
 
+// Whether an object has the name that it had before an exchange: an event has given it back.
+Result<bool> Comparison::has_again(const Place& old, const ObjectKey& object) {
+    const Result<std::optional<CatalogueName>> there = catalogue_.find(old.parent, old.name);
+    if (!there) {
+        return there.status();
+    }
+    return *there && (*there)->object == object;
+}
+
 // Before all that is found, which begins with what the catalogue has by now.
 Status Comparison::tell_untold(std::vector<Finding>& out) {
     for (const Catalogue::Untold& untold : untold_) {
@@ -291,8 +300,12 @@ Status Comparison::tell_untold(std::vector<Finding>& out) {
         if (!step) {
             return step.status();
         }
-        step->op = VX_OP_DIR_DELETE;
-        if (*now) {
+        const Result<bool> again = untold.from ? has_again(old, untold.object) : false;
+        if (!again) {
+            return again.status();
+        }
+        step->op = *again ? VX_OP_HARDLINK_CREATE : VX_OP_DIR_DELETE;
+        if (*now && !*again) {
             step->flags |= untold.from ? std::uint32_t{VX_F_EXCHANGE} : 0;
             step = moved_from(*std::move(step), old);
         }

@@ -88,6 +88,7 @@ class Comparison {
     Status add_below_gone();
     Status read_untold();
     Result<std::optional<Place>> told_place(const Catalogue::Untold& untold);
+    Result<bool> has_again(const Place& old, const ObjectKey& object);
     Status tell_untold(std::vector<Finding>& out);
     Result<Finding> step_at(const Place& place, const ObjectKey& object, std::uint32_t type);
     Status explain(Appeared& appeared);

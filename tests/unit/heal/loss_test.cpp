@@ -235,6 +235,34 @@ TEST_CASE("both halves of an exchange are believed, whoever was thought to be th
     CHECK(tree.catalogue->untold().value_or({{}}).empty());
 }
 
+TEST_CASE("who has changed places and then got the old name back is told to have both") {
+    ChangingTree tree(1);
+    std::ofstream(tree.path("one")) << "1";
+    std::ofstream(tree.path("other")) << "2";
+    tree.apply(tree.compare(kSizesAlone));
+    const ObjectKey one = object_of(tree.path("one"));
+    const ObjectKey other = object_of(tree.path("other"));
+    const ObjectFacts facts{.mode = S_IFREG | 0644, .size = 1};
+    // Lost: the other half. Then its old name is free, and another one of it.
+    const auto named = [&](unsigned op, std::uint32_t flags, const ObjectKey& object) {
+        Finding event = tree.renamed(object, facts, "", "other", flags);
+        event.op = op;
+        event.old_path.clear();
+        return event;
+    };
+    const std::vector<Finding> events{
+        tree.renamed(one, facts, "one", "other", VX_F_EXCHANGE),
+        named(VX_OP_FILE_DELETE, VX_F_LAST_LINK, one), named(VX_OP_HARDLINK_CREATE, 0, other)};
+    REQUIRE(::rename(tree.path("other").c_str(), tree.path("one").c_str()) == 0);
+    REQUIRE(::link(tree.path("one").c_str(), tree.path("other").c_str()) == 0);
+    tree.apply_after_a_loss(*tree.catalogue, events);
+    const auto findings = tree.compare(kSizesAlone);
+    CHECK(text_of(findings) == "HardlinkCreate " + tree.path("one") + "\n");
+    tree.apply_after_a_loss(*tree.catalogue, findings);
+    CHECK(text_of(tree.compare(kSizesAlone)) == "");
+    CHECK(tree.in_catalogue() == tree.on_disk());
+}
+
 TEST_CASE("who has a name is still told after another exchange that does not say it") {
     ChangingTree tree(1);
     REQUIRE(::mkdir(tree.path("one").c_str(), 0755) == 0);
