@@ -273,7 +273,9 @@ class Order {
         steps_[other].name2 = vacated.name;
         frees_[vacated] = other;
         for (const std::size_t next : std::vector<std::size_t>(nodes_[i].then)) {
-            if (Place{steps_[next].parent, steps_[next].name} == vacated) {
+            const Finding& step = steps_[next];
+            const bool empties = step.op == VX_OP_DIR_DELETE && step.object == vacated.parent;
+            if (empties || Place{step.parent, step.name} == vacated) {
                 wait(next, other);
             }
         }

@@ -28,6 +28,19 @@ std::map<std::uint64_t, int> objects(const ChangingTree::All& all) {
     return out;
 }
 
+void move(const ChangingTree& tree, const char* from, const char* to) {
+    REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
+}
+
+// That each step is possible is checked where it is applied.
+void check_what_is_found(ChangingTree& tree) {
+    const auto findings = tree.compare(kSizesAlone);
+    INFO(text_of(findings));
+    tree.apply(findings);
+    CHECK(tree.in_catalogue() == tree.on_disk());
+    CHECK(tree.compare(kSizesAlone).empty());
+}
+
 }  // namespace
 
 TEST_CASE("whatever has happened to a tree, what is found leads to what is there") {
@@ -106,18 +119,27 @@ TEST_CASE("a directory goes below another only when that has moved out of it") {
     }
     std::ofstream(tree.path("a")) << "x";
     tree.apply(tree.compare(kSizesAlone));
-    const auto move = [&](const char* from, const char* to) {
-        REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
-    };
-    move("c/b", "new");
-    move("b", "new/c");
-    move("c", "new/c/a");
-    move("a", "c");
-    move("new", "a");
-    const auto findings = tree.compare(kSizesAlone);
-    INFO(text_of(findings));
-    tree.apply(findings);
-    CHECK(tree.in_catalogue() == tree.on_disk());
+    move(tree, "c/b", "new");
+    move(tree, "b", "new/c");
+    move(tree, "c", "new/c/a");
+    move(tree, "a", "c");
+    move(tree, "new", "a");
+    check_what_is_found(tree);
+}
+
+TEST_CASE("a directory goes only when what came into it by an exchange has left") {
+    ChangingTree tree(1);
+    for (const char* name : {"z", "z/d", "z/d/x"}) {
+        REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
+    }
+    std::ofstream(tree.path("y")) << "x";
+    tree.apply(tree.compare(kSizesAlone));
+    move(tree, "z/d/x", "new");
+    REQUIRE(::rmdir(tree.path("z/d").c_str()) == 0);
+    move(tree, "z", "new/t");
+    move(tree, "y", "z");
+    move(tree, "new", "y");
+    check_what_is_found(tree);
 }
 
 TEST_CASE("two names of one object in a circle of moves are not exchanged for each other") {
@@ -127,21 +149,13 @@ TEST_CASE("two names of one object in a circle of moves are not exchanged for ea
     REQUIRE(::link(tree.path("b").c_str(), tree.path("c/d").c_str()) == 0);
     std::ofstream(tree.path("d")) << "alone";
     tree.apply(tree.compare(kSizesAlone));
-    const auto move = [&](const char* from, const char* to) {
-        REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
-    };
-    move("c/d", "linked");
-    move("d", "c/d");
-    move("linked", "d");
-    move("b", "linked");
-    move("c", "b");
-    move("linked", "c");
-    const ChangingTree::All after = tree.on_disk();
-    const auto findings = tree.compare(kSizesAlone);
-    INFO(text_of(findings));
-    tree.apply(findings);
-    CHECK(tree.in_catalogue() == after);
-    CHECK(tree.compare(kSizesAlone).empty());
+    move(tree, "c/d", "linked");
+    move(tree, "d", "c/d");
+    move(tree, "linked", "d");
+    move(tree, "b", "linked");
+    move(tree, "c", "b");
+    move(tree, "linked", "c");
+    check_what_is_found(tree);
 }
 
 TEST_CASE("what is looked at behind a mount is called as events call it") {
