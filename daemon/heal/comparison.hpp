@@ -57,6 +57,9 @@ class Comparison {
         return appearing_.count(object) != 0;
     }
 
+    // A listing has not the name that the catalogue has there.
+    [[nodiscard]] bool is_gone(const Place& place) const { return gone_.count(place) != 0; }
+
     // So many differences are held.
     [[nodiscard]] std::size_t size() const {
         return appeared_.size() + gone_.size() + changed_.size();

@@ -24,6 +24,7 @@ constexpr bool changes_nothing(unsigned op) {
 void Pending::add(const Pending& more) {
     everywhere |= more.everywhere;
     directories.insert(more.directories.begin(), more.directories.end());
+    trees.insert(more.trees.begin(), more.trees.end());
     since_seq = std::min(since_seq, more.since_seq);
     since_ns = std::min(since_ns, more.since_ns);
     gaps += more.gaps;

@@ -21,11 +21,14 @@ namespace vexfs::heal {
 struct Pending {
     bool everywhere = false;
     std::unordered_set<ObjectKey, ObjectKeyHash> directories;
+    std::unordered_set<ObjectKey, ObjectKeyHash> trees;  // directories, with all that is below them
     std::uint64_t since_seq = std::numeric_limits<std::uint64_t>::max();  // the first thing missed
     std::uint64_t since_ns = std::numeric_limits<std::uint64_t>::max();   // CLOCK_REALTIME
     std::uint64_t gaps = 0;  // that led to it
 
-    [[nodiscard]] bool any() const { return everywhere || !directories.empty(); }
+    [[nodiscard]] bool any() const {
+        return everywhere || !directories.empty() || !trees.empty();
+    }
     void add(const Pending& more);
 };
 

@@ -43,8 +43,15 @@ Finding mark_of(const Scope& scope) {
 struct Healer::Look {
     Look(Catalogue& catalogue, const Suspicion& suspicion) : comparison(catalogue, suspicion) {}
 
+    void add_trees(const std::vector<Directory>& directories) {
+        for (const Directory& directory : directories) {
+            trees.insert(directory.object);
+        }
+    }
+
     Comparison comparison;
     std::unordered_set<ObjectKey, ObjectKeyHash> seen;
+    std::unordered_set<ObjectKey, ObjectKeyHash> trees;  // see Pending
     std::vector<ObjectKey> moved;  // directories that were not where they were looked for
     std::vector<ObjectKey> later;  // they are where this look has found something
     bool more = false;             // there are more differences than are held at once
@@ -103,8 +110,12 @@ Status Healer::pass(Pending& wanted, const std::vector<Scope>& scopes, bool care
     }
     Pending left;
     left.everywhere = look.more;
-    left.directories.insert(look.moved.begin(), look.moved.end());
-    left.directories.insert(look.later.begin(), look.later.end());
+    for (const auto& not_seen : {look.moved, look.later}) {
+        for (const ObjectKey& directory : not_seen) {
+            const bool tree = wanted.everywhere || look.trees.count(directory) != 0;
+            (tree ? left.trees : left.directories).insert(directory);
+        }
+    }
     left.since_seq = wanted.since_seq;
     left.since_ns = wanted.since_ns;
     left.gaps = wanted.gaps;
@@ -165,25 +176,32 @@ Status Healer::look_nowhere(std::vector<ObjectKey> gone, bool everywhere, Look& 
     return {};
 }
 
-// A look at everything has seen what is in all that was found above it.
+// A look at everything has found what is not any more in a directory that it has looked into, or
+// that has gone.
 Result<bool> Healer::turns_up(const ObjectKey& directory, bool everywhere, const Look& look) {
-    if (everywhere || look.comparison.appears(directory)) {
-        return look.comparison.appears(directory);
-    }
     const auto chain = tools_.follower.catalogue().chain_of(directory);
-    return chain ? std::any_of(chain->begin(), chain->end(),
-                               [&](const Catalogue::Link& above) {
-                                   return look.seen.count(above.object) != 0 ||
-                                          look.comparison.appears(above.object);
-                               })
-                 : Result<bool>(chain.status());
+    if (!chain) {
+        return chain.status();
+    }
+    for (auto link = chain->begin(); link != chain->end(); ++link) {
+        const auto above = std::next(link);
+        if (look.comparison.appears(link->object)) {
+            return true;
+        }
+        if (above != chain->end() && look.seen.count(above->object) != 0) {
+            return !everywhere || !look.comparison.is_gone({above->object, link->name});
+        }
+    }
+    return false;
 }
 
 // Lists all that is to be looked at. What moves meanwhile is where the events say by then.
 Status Healer::look_at(const Pending& wanted, const std::vector<Scope>& scopes, Look& look) {
     std::vector<ObjectKey> nowhere;
-    const Result<std::vector<Directory>> named = tools_.find_places(
-        {wanted.directories.begin(), wanted.directories.end()}, nowhere);
+    std::vector<ObjectKey> all(wanted.directories.begin(), wanted.directories.end());
+    all.insert(all.end(), wanted.trees.begin(), wanted.trees.end());
+    look.trees = wanted.trees;
+    const Result<std::vector<Directory>> named = tools_.find_places(std::move(all), nowhere);
     if (!named) {
         return named.status();
     }
@@ -243,7 +261,12 @@ Status Healer::take(const Listing& listing, bool everywhere, const std::vector<S
         return status;
     }
     look.more = look.comparison.size() >= kDifferencesMax;
-    if (everywhere) {
+    const bool tree = look.trees.count(directory.object) != 0;
+    if (tree) {
+        look.add_trees(known);
+        look.add_trees(unknown);
+    }
+    if (everywhere || tree) {
         look.lister.add(std::move(known));
     }
     look.lister.add(std::move(unknown));

@@ -136,6 +136,34 @@ TEST_CASE("what an event has said before a loss does not settle what is found be
     CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
 }
 
+TEST_CASE("a known directory in a found one that is moved during the look is looked into") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U);
+    TreeStream stream(1);
+    const auto make = [&](const char* name, TreeStream::Losing losing) {
+        REQUIRE(::mkdir(stream.tree.path(name).c_str(), 0755) == 0);
+        stream.has_changed(losing);
+    };
+    const auto move = [&](const char* from, const char* to) {
+        REQUIRE(::rename(stream.tree.path(from).c_str(), stream.tree.path(to).c_str()) == 0);
+        stream.has_changed(TreeStream::Losing::nothing);
+    };
+    make("known", TreeStream::Losing::nothing);
+    make("above", TreeStream::Losing::nothing);
+    make("above/found", TreeStream::Losing::everything);
+    make("known/lost", TreeStream::Losing::everything);
+    move("known", "above/found/known");
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            move("above", "elsewhere");
+            stream.at_look = {};
+        }
+    };
+    stream.heal(false, false);
+    INFO(stream.told);
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
+}
+
 TEST_CASE("who was thought to be where an exchange came from is to be looked for") {
     ChangingTree tree(1);
     for (const char* name : {"stale", "stale/below", "one", "other", "elsewhere"}) {
