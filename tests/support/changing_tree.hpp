@@ -19,8 +19,6 @@
 #include "heal/comparison.hpp"
 #include "record.h"
 #include "support/catch.hpp"
-#include "support/number_from.hpp"
-#include "support/records.hpp"
 #include "support/temp_directory.hpp"
 
 namespace vexfs::test {
@@ -35,17 +33,6 @@ using heal::Suspicion;
 constexpr std::uint64_t kFsid = 7;
 constexpr std::uint64_t kTold = VX_OPS_DEFAULT;
 inline constexpr Suspicion kSizesAlone{.since_seq = 0, .since_ns = ~0ULL, .ops = kTold};
-
-// `body` with the seed of each of `count` trees, or of VEXFS_TREES (full: 20,000).
-template <typename Body>
-void for_each_tree(std::uint64_t count, Body body) {
-    const std::uint64_t first = seed();
-    count = number_from("VEXFS_TREES", count, 20'000);
-    for (std::uint64_t n = 0; n < count; ++n) {
-        INFO("VEXFS_SEED=" << first + n << " VEXFS_TREES=1");
-        body(first + n);
-    }
-}
 
 inline ObjectKey object_of(const std::string& path) {
     struct stat st {};

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/random_trees.hpp"
 #include "support/tree_stream.hpp"
 
 using namespace vexfs;

@@ -12,7 +12,7 @@
 #include <random>
 
 #include "support/changing_tree.hpp"
-#include "support/records.hpp"
+#include "support/random_trees.hpp"
 
 using namespace vexfs;
 using namespace vexfs::heal;

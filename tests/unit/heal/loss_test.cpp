@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "support/random_trees.hpp"
 #include "support/tree_stream.hpp"
 
 using namespace vexfs;
