@@ -206,6 +206,9 @@ class ChangingTree {
     [[nodiscard]] std::string path(const std::string& name) const {
         return path_below(root_.path, name);
     }
+    void move(const char* from, const char* to) const {
+        REQUIRE(::rename(path(from).c_str(), path(to).c_str()) == 0);
+    }
     // The event of a name in the root that becomes another one there; `flags` besides.
     [[nodiscard]] Finding renamed(const ObjectKey& object, const ObjectFacts& facts,
                                   const std::string& from, const std::string& to,

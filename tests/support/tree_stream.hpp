@@ -70,6 +70,10 @@ class TreeStream : public heal::StreamPort {
         tree.change();
         has_changed(losing);
     }
+    void move(const char* from, const char* to) {
+        tree.move(from, to);
+        has_changed(Losing::nothing);
+    }
     void has_changed(Losing losing) {
         std::vector<Finding> events = tree.compare(kSizesAlone);
         tree.apply(events);

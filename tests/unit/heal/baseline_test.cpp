@@ -19,11 +19,6 @@ void make(const TreeStream& stream, const std::vector<std::string>& directories)
     }
 }
 
-void move(TreeStream& stream, const char* from, const char* to) {
-    REQUIRE(::rename(stream.tree.path(from).c_str(), stream.tree.path(to).c_str()) == 0);
-    stream.has_changed(TreeStream::Losing::nothing);
-}
-
 // What the event of a directory says that has come to `parent`, from outside of the tree.
 Finding arrived(const TreeStream& stream, const std::string& parent, const std::string& name) {
     const std::string path = stream.tree.path(parent + "/" + name);
@@ -66,8 +61,8 @@ TEST_CASE("what moves below a directory that has not been found yet is known") {
     stream.has_been();
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when) {
-            move(stream, "p", "a/q/s/p");
-            move(stream, "a/q", "r/q");
+            stream.move("p", "a/q/s/p");
+            stream.move("a/q", "r/q");
             stream.at_look = {};
         }
     };
@@ -86,11 +81,11 @@ TEST_CASE("a directory that moves to where it is not looked for any more is know
     if (told_of) {
         stream.stop_at = 1;
         REQUIRE(stream.look_first(0).code() == ECANCELED);
-        move(stream, "a/1/2/d", "a/1/2/e");
+        stream.move("a/1/2/d", "a/1/2/e");
     }
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when) {
-            move(stream, told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
+            stream.move(told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
             stream.at_look = {};
         }
     };

@@ -28,10 +28,6 @@ std::map<std::uint64_t, int> objects(const ChangingTree::All& all) {
     return out;
 }
 
-void move(const ChangingTree& tree, const char* from, const char* to) {
-    REQUIRE(::rename(tree.path(from).c_str(), tree.path(to).c_str()) == 0);
-}
-
 // That each step is possible is checked where it is applied.
 void check_what_is_found(ChangingTree& tree) {
     const auto findings = tree.compare(kSizesAlone);
@@ -119,11 +115,11 @@ TEST_CASE("a directory goes below another only when that has moved out of it") {
     }
     std::ofstream(tree.path("a")) << "x";
     tree.apply(tree.compare(kSizesAlone));
-    move(tree, "c/b", "new");
-    move(tree, "b", "new/c");
-    move(tree, "c", "new/c/a");
-    move(tree, "a", "c");
-    move(tree, "new", "a");
+    tree.move("c/b", "new");
+    tree.move("b", "new/c");
+    tree.move("c", "new/c/a");
+    tree.move("a", "c");
+    tree.move("new", "a");
     check_what_is_found(tree);
 }
 
@@ -134,11 +130,11 @@ TEST_CASE("a directory goes only when what came into it by an exchange has left"
     }
     std::ofstream(tree.path("y")) << "x";
     tree.apply(tree.compare(kSizesAlone));
-    move(tree, "z/d/x", "new");
+    tree.move("z/d/x", "new");
     REQUIRE(::rmdir(tree.path("z/d").c_str()) == 0);
-    move(tree, "z", "new/t");
-    move(tree, "y", "z");
-    move(tree, "new", "y");
+    tree.move("z", "new/t");
+    tree.move("y", "z");
+    tree.move("new", "y");
     check_what_is_found(tree);
 }
 
@@ -149,12 +145,12 @@ TEST_CASE("two names of one object in a circle of moves are not exchanged for ea
     REQUIRE(::link(tree.path("b").c_str(), tree.path("c/d").c_str()) == 0);
     std::ofstream(tree.path("d")) << "alone";
     tree.apply(tree.compare(kSizesAlone));
-    move(tree, "c/d", "linked");
-    move(tree, "d", "c/d");
-    move(tree, "linked", "d");
-    move(tree, "b", "linked");
-    move(tree, "c", "b");
-    move(tree, "linked", "c");
+    tree.move("c/d", "linked");
+    tree.move("d", "c/d");
+    tree.move("linked", "d");
+    tree.move("b", "linked");
+    tree.move("c", "b");
+    tree.move("linked", "c");
     check_what_is_found(tree);
 }
 
