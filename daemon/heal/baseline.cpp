@@ -139,8 +139,7 @@ Status Baseline::insert(std::vector<Listing>& chunk) {
     }
     if (touched_.everything()) {
         for (const Listing& listing : std::exchange(chunk, {})) {
-            listed_.erase(listing.directory.object);
-            again_.push_back(listing.directory.object);
+            list_again(listing.directory.object);
         }
         return {};
     }
@@ -153,6 +152,11 @@ Status Baseline::insert(std::vector<Listing>& chunk) {
         }
         return status;
     });
+}
+
+void Baseline::list_again(const ObjectKey& directory) {
+    listed_.erase(directory);
+    again_.push_back(directory);
 }
 
 // A directory that has left the scope by now takes nothing in.
@@ -186,7 +190,7 @@ Status Baseline::insert_name(const ObjectKey& parent, const ListedName& name) {
         if (*known) {
             facts = **known;
         } else {
-            again_.push_back(parent);
+            list_again(parent);
         }
     }
     const bool same = *before && (*before)->object == name.object;

@@ -44,6 +44,7 @@ class Baseline {
     Status insert(std::vector<Listing>& chunk);
     Status insert_listing(const Listing& listing);
     Status insert_name(const ObjectKey& parent, const ListedName& name);
+    void list_again(const ObjectKey& directory);
     [[nodiscard]] auto is_to_be_listed() const {
         return [this](const ObjectKey& directory) { return listed_.count(directory) == 0; };
     }

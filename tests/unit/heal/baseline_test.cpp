@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "support/random_trees.hpp"
 #include "support/tree_stream.hpp"
 
@@ -62,6 +64,28 @@ TEST_CASE("what moves below a directory that has not been found yet is known") {
     stream.at_look = [&](std::uint64_t directories) {
         if (directories == when) {
             stream.move("p", "a/q/s/p");
+            stream.move("a/q", "r/q");
+            stream.at_look = {};
+        }
+    };
+    REQUIRE(stream.look_first(0).ok());
+    INFO(stream.told);
+    CHECK_FALSE(stream.pending());
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+}
+
+TEST_CASE("what a file is that changes before it is known is seen again behind a move") {
+    const unsigned when = GENERATE(1U, 2U, 3U, 4U, 5U, 6U);
+    TreeStream stream(1, TreeStream::Tree::unknown);
+    make(stream, {"a", "a/q", "a/q/s", "b", "r"});
+    const std::string file = stream.tree.path("b/file");
+    std::ofstream(file) << "x";
+    stream.has_been();
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            REQUIRE(::chmod(file.c_str(), 0700) == 0);
+            stream.has_changed(TreeStream::Losing::nothing);
+            stream.move("b", "a/q/s/b");
             stream.move("a/q", "r/q");
             stream.at_look = {};
         }
