@@ -49,18 +49,14 @@ class Order {
     static bool is_delete(const Finding& step) {
         return step.op == VX_OP_FILE_DELETE || step.op == VX_OP_DIR_DELETE;
     }
-    static Place source(const Finding& step) {
-        return is_move(step) ? Place{step.old_parent, step.name2}
-                             : Place{step.parent, step.name};
-    }
 
     void index() {
         left_ = steps_.size();
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             const Finding& step = steps_[i];
             if (is_move(step) || is_delete(step)) {
-                frees_[source(step)] = i;
-                empties_.emplace(source(step).parent, i);
+                frees_[source_of(step)] = i;
+                empties_.emplace(source_of(step).parent, i);
             }
             if (step.op == VX_OP_DIR_CREATE) {
                 makes_[step.object] = i;
@@ -83,13 +79,21 @@ class Order {
             const auto [first, last] = empties_.equal_range(step.object);
             std::for_each(first, last, [&](const auto& each) { wait(i, each.second); });
         }
+        wait_for_making(i, source_of(step).parent);
         if (is_delete(step)) {
             return;
         }
         if (const auto occupied = frees_.find({step.parent, step.name}); occupied != frees_.end()) {
             wait(i, occupied->second);
         }
-        if (const auto made = makes_.find(step.parent); made != makes_.end()) {
+        if (step.parent != source_of(step).parent) {
+            wait_for_making(i, step.parent);
+        }
+    }
+
+    // Also to leave it: the catalogue can know what is in a directory and not where that is.
+    void wait_for_making(std::size_t i, const ObjectKey& directory) {
+        if (const auto made = makes_.find(directory); made != makes_.end()) {
             wait(i, made->second);
         }
     }
@@ -240,10 +244,10 @@ class Order {
         aside.parent = *parent;
         aside.name = step.name2.substr(0, VX_NAME_MAX - 32) + ".resync-" +
                      std::to_string(++aside_) + "-" + std::to_string(step.object.ino);
-        frees_.erase(source(step));
+        frees_.erase(source_of(step));
         step.old_parent = aside.parent;
         step.name2 = aside.name;
-        frees_[source(step)] = i;
+        frees_[source_of(step)] = i;
         tell(std::move(aside));
         release(i);
         return {};
@@ -252,7 +256,7 @@ class Order {
     void exchange(std::size_t i, std::size_t other) {
         Finding first = steps_[i];
         Finding second = steps_[other];
-        const Place vacated = source(first);
+        const Place vacated = source_of(first);
         first.flags |= VX_F_EXCHANGE;
         first.cookie = ++cookie_;
         second.flags |= VX_F_EXCHANGE;

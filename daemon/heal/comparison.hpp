@@ -37,8 +37,6 @@ struct Suspicion {
     std::uint64_t ops = 0;        // VX_OP_BIT()s that are told: others are not found either
 };
 
-using Place = Catalogue::Place;
-
 class Comparison {
   public:
     Comparison(Catalogue& catalogue, const Suspicion& suspicion)

@@ -7,6 +7,11 @@
 
 namespace vexfs::heal {
 
+Place source_of(const Finding& finding) {
+    return finding.op == VX_OP_FILE_RENAME ? Place{finding.old_parent, finding.name2}
+                                           : Place{finding.parent, finding.name};
+}
+
 std::vector<std::uint64_t> record_of(const Finding& finding, std::uint64_t mono_ns) {
     const auto name_len = static_cast<std::uint32_t>(finding.name.size());
     const auto name2_len = static_cast<std::uint32_t>(finding.name2.size());

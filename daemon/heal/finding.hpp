@@ -11,6 +11,8 @@
 
 namespace vexfs::heal {
 
+using Place = Catalogue::Place;
+
 // The fields mean what they mean in struct vx_event.
 struct Finding {
     unsigned op = VX_OP_NONE;
@@ -27,6 +29,9 @@ struct Finding {
     std::string path;
     std::string old_path;  // FileRename
 };
+
+// The name that it is about; of a rename, the old one.
+Place source_of(const Finding& finding);
 
 // The event record of it, aligned to 8: as the kernel would have made it, without a ticket, a
 // process or a range. `mono_ns`: when it was found.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "support/random_trees.hpp"
 #include "support/tree_stream.hpp"
@@ -25,6 +26,12 @@ void lose_and_heal(bool busy, bool dies) {
             for (unsigned i = 0; i < 60; ++i) {
                 stream.change(losing);
             }
+            // What has happened and was not read when healing begins.
+            stream.at_sync = [&] {
+                for (unsigned i = 0; i < seed % 30; ++i) {
+                    stream.change(TreeStream::Losing::nothing);
+                }
+            };
             stream.heal(busy, dies);
             INFO(stream.told);
             const ChangingTree::All there = stream.tree.on_disk();
@@ -116,6 +123,9 @@ TEST_CASE("what moves within a loss while it is looked for is not told as gone")
     };
     stream.heal(false, false);
     INFO(stream.told);
+    const std::size_t made = stream.told.find("found: DirCreate " + stream.tree.path("e") + "\n");
+    CHECK(stream.told.find("/a from ", made) != std::string::npos);
+    CHECK(stream.told.rfind("found: DirCreate") == made);
     CHECK(stream.told.find("found: DirDelete") == std::string::npos);
     CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
 }
@@ -133,6 +143,61 @@ TEST_CASE("what an event has said before a loss does not settle what is found be
     };
     stream.heal(false, false);
     INFO(stream.told);
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
+}
+
+TEST_CASE("nothing is told of what is in a directory before the directory is told") {
+    TreeStream stream(1);
+    for (const char* name : {"d", "d/a", "e", "e/d", "e/d/below"}) {
+        REQUIRE(::mkdir(stream.tree.path(name).c_str(), 0755) == 0);
+        stream.has_changed(TreeStream::Losing::nothing);
+    }
+    REQUIRE(::renameat2(AT_FDCWD, stream.tree.path("d/a").c_str(), AT_FDCWD,
+                        stream.tree.path("e/d").c_str(), RENAME_EXCHANGE) == 0);
+    stream.tree.move("d", "on the way");
+    stream.has_changed(TreeStream::Losing::everything);
+    // Of "d" nothing is known any more but what is in it.
+    std::ofstream(stream.tree.path("d")) << "takes its name";
+    stream.has_changed(TreeStream::Losing::nothing);
+    stream.tree.move("e", "on the way/c");
+    stream.tree.move("on the way", "e");
+    stream.has_changed(TreeStream::Losing::everything);
+    stream.heal(false, false);
+    INFO(stream.told);
+    const std::size_t made = stream.told.find("found: DirCreate " + stream.tree.path("e") + "\n");
+    CHECK(stream.told.find("/a from ", made) != std::string::npos);
+    CHECK(stream.told.rfind("found: DirCreate") == made);
+    CHECK(stream.told.find("found: DirDelete") == std::string::npos);
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
+}
+
+TEST_CASE("what depends on a move that is not told yet is not told either") {
+    TreeStream stream(1);
+    for (const char* name : {"o", "o/below", "z", "z/below", "e", "x"}) {
+        REQUIRE(::mkdir(stream.tree.path(name).c_str(), 0755) == 0);
+        stream.has_changed(TreeStream::Losing::nothing);
+    }
+    const auto lose = [&](const char* from, const char* to) {
+        stream.tree.move(from, to);
+        stream.has_changed(TreeStream::Losing::everything);
+    };
+    lose("o", "e/a");
+    lose("x", "o");
+    lose("z", "e/a/z");
+    stream.at_sync = [&] { stream.move("e", "f"); };
+    stream.heal(false, false);
+    INFO(stream.told);
+    // "o" has only moved, and nothing is told of it where it is not yet.
+    const auto told = [&](const char* to, const char* from) {
+        return stream.told.find("found: FileRename " + stream.tree.path(to) + " from " +
+                                stream.tree.path(from) + "\n");
+    };
+    CHECK(stream.told.find("found: DirCreate") == std::string::npos);
+    CHECK(told("f/a", "o") < told("o", "x"));
+    CHECK(told("f/a", "o") < told("f/a/z", "z"));
+    CHECK(told("f/a/z", "z") != std::string::npos);
     CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
     CHECK(stream.in_account() == numbers(stream.tree.on_disk()));
 }

@@ -19,7 +19,7 @@
 namespace vexfs::vm {
 namespace {
 
-constexpr int kRounds = 10000;
+constexpr int kRounds = 2000;
 constexpr int kRoundsBetweenLooks = 500;  // what the ring holds easily
 
 struct Names {
