@@ -199,6 +199,8 @@ Status Catalogue::apply_rename(const EventView& event) {
     }
     if (status && *stays && displaced->name) {
         status = swap(event, *displaced);
+    } else if (status && displaced->gone) {
+        status = ask_for_what_is_left(*displaced->gone);
     }
     if (!status || !directory) {
         return status;
@@ -270,8 +272,8 @@ Status Catalogue::forget_other_names(const EventView& event) {
 
 // The other object of an exchange, if it stays below a root: it changes places with the first of
 // the two events, or the second would find it without a name, and unknown. If it is another one
-// than the catalogue thought, the second event finds that one there: where both names were given
-// by one event, that was the first of the two, and this one displaces nobody.
+// than the catalogue thought, or none was known, the second event finds that where it comes from
+// somebody else came later than to where it goes: by the first event. Then it displaces nobody.
 Result<Catalogue::Displaced> Catalogue::displaced_by(const EventView& event) {
     const vx_event& e = event.event();
     if ((e.flags & VX_F_EXCHANGE) == 0) {
@@ -282,15 +284,18 @@ Result<Catalogue::Displaced> Catalogue::displaced_by(const EventView& event) {
     const Result<std::optional<CatalogueName>> here =
         there ? find(old_parent, old_name_of(e)) : there.status();
     const Result<bool> stays = here ? knows(old_parent) : here.status();
-    if (!stays || !*stays || !*there || (*there)->object == object_of(e) ||
-        (*here && (*here)->since == (*there)->since)) {
+    if (!stays || !*stays || !*there || (*there)->object == object_of(e)) {
         return stays ? Result<Displaced>(Displaced()) : stays.status();
+    }
+    if (*here && (*here)->object != object_of(e) && (*here)->since >= (*there)->since) {
+        return Displaced{.gone = *std::move(there)};
     }
     const Result<std::optional<ObjectFacts>> facts = facts_of((*there)->object);
     if (!facts) {
         return facts.status();
     }
-    return Displaced{*std::move(there), facts->value_or(ObjectFacts{.mode = (*there)->type})};
+    const ObjectFacts known = facts->value_or(ObjectFacts{.mode = (*there)->type});
+    return Displaced{.name = *std::move(there), .facts = known};
 }
 
 // Whether a directory is below a root. One that no event has told of is where its path says; where

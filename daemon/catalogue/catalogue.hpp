@@ -171,8 +171,9 @@ class Catalogue {
     Result<std::int64_t> count(Statement& statement);
 
     struct Displaced {
-        std::optional<CatalogueName> name;
-        ObjectFacts facts;
+        std::optional<CatalogueName> name{};  // it changes places
+        ObjectFacts facts{};
+        std::optional<CatalogueName> gone{};  // it was not there any more
     };
     Result<Displaced> displaced_by(const EventView& event);
     Status forget_other_names(const EventView& event);
