@@ -80,13 +80,15 @@ bool Telling::needs_what_is_left_out(const Finding& f) const {
 
 // At or below such a path.
 bool Telling::is_where_nothing_is(std::string_view path) const {
-    while (!nothing_at_.empty() && !path.empty()) {
-        if (nothing_at_.count(std::string(path)) != 0) {
-            return true;
-        }
-        path = path.substr(0, path.rfind('/'));
+    if (nothing_at_.empty()) {
+        return false;
     }
-    return false;
+    std::size_t end = path.size();
+    while (end != 0 && end != std::string_view::npos &&
+           nothing_at_.count(std::string(path.substr(0, end))) == 0) {
+        end = path.rfind('/', end - 1);
+    }
+    return end != 0 && end != std::string_view::npos;
 }
 
 void Telling::leave_out(const Finding& f, const Touched& touched) {

@@ -68,3 +68,34 @@ TEST_CASE("what is new in a directory that has moved meanwhile is looked for aga
     CHECK(telling.next(touched) == nullptr);
     CHECK(is_again(telling, kDirectory));
 }
+
+TEST_CASE("what is said of a directory behind a move of it that events have left in doubt waits") {
+    Finding move = finding(VX_OP_FILE_RENAME, kBelow, kDirectory, "new");
+    move.old_parent = kRoot;
+    move.name2 = "old";
+    move.path = "/top/directory/new";
+    Finding takes = finding(VX_OP_FILE_CREATE, kFile, kRoot, "old");
+    takes.path = "/top/old";
+    Finding inside = finding(VX_OP_FILE_CHMOD, kFile, {1, 6, 0}, "deep");
+    inside.path = "/top/directory/new/somewhere/deep";
+    Finding beside = finding(VX_OP_FILE_CHMOD, kFile, kRoot, "newer");
+    beside.path = "/top/directory/newer";
+    Telling telling({move, takes, inside, beside});
+    Touched touched;
+    SECTION("nothing is in doubt: all are told") {
+        for (unsigned i = 0; i < 4; ++i) {
+            CHECK(telling.next(touched) != nullptr);
+        }
+        CHECK(telling.again().directories.empty());
+    }
+    SECTION("where it has moved to has moved") {
+        move_directory(touched);
+        const Finding* told = telling.next(touched);
+        REQUIRE(told != nullptr);
+        CHECK(told->name == "newer");
+        CHECK(telling.next(touched) == nullptr);
+        CHECK(is_again(telling, kRoot));
+        CHECK(is_again(telling, kDirectory));
+        CHECK(is_again(telling, {1, 6, 0}));
+    }
+}
