@@ -43,6 +43,13 @@ void lose_and_heal(bool busy, bool dies) {
     });
 }
 
+// Who has a name in the root, as the catalogue says.
+ObjectKey known_as(const ChangingTree& tree, const char* name) {
+    const auto there = tree.catalogue->find(tree.root().object, name);
+    REQUIRE((there.ok() && *there));
+    return (*there)->object;
+}
+
 }  // namespace
 
 TEST_CASE("events are lost and what is found leads everybody to what is there") {
@@ -257,13 +264,12 @@ TEST_CASE("a directory that is told to move has no other name, and that is told"
         REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
     }
     tree.apply(tree.compare(kSizesAlone));
-    const auto d = tree.catalogue->find(tree.root().object, "d");
-    const auto e = tree.catalogue->find(tree.root().object, "e");
-    REQUIRE((d.ok() && *d && e.ok() && *e));
+    const ObjectKey d = known_as(tree, "d");
+    const ObjectKey e = known_as(tree, "e");
     // To a place of which nothing is known (that is lost), and from there into the other one.
     Finding finding =
-        tree.renamed((*d)->object, {.mode = S_IFDIR | 0755}, "somewhere", "here", 0);
-    finding.parent = (*e)->object;
+        tree.renamed(d, {.mode = S_IFDIR | 0755}, "somewhere", "here", 0);
+    finding.parent = e;
     finding.path = tree.path("e/here");
     REQUIRE(::rename(tree.path("d").c_str(), tree.path("e/here").c_str()) == 0);
     tree.apply_after_a_loss(*tree.catalogue, {finding});
@@ -314,11 +320,8 @@ TEST_CASE("both halves of an exchange are believed, whoever was thought to be th
         std::swap(halves[0], halves[1]);
     }
     tree.apply_after_a_loss(*tree.catalogue, halves);
-    const auto now_other = tree.catalogue->find(tree.root().object, "other");
-    const auto now_one = tree.catalogue->find(tree.root().object, "one");
-    REQUIRE((now_other.ok() && *now_other && now_one.ok() && *now_one));
-    CHECK((*now_other)->object == one);
-    CHECK((*now_one)->object == other);
+    CHECK(known_as(tree, "other") == one);
+    CHECK(known_as(tree, "one") == other);
     CHECK(tree.catalogue->untold().value_or({{}}).empty());
 }
 
@@ -336,11 +339,8 @@ TEST_CASE("both halves of an exchange are believed, although one was not known")
     tree.apply_after_a_loss(*tree.catalogue,
                             {tree.renamed(one, facts, "one", "other", VX_F_EXCHANGE),
                              tree.renamed(other, facts, "other", "one", VX_F_EXCHANGE)});
-    const auto now_other = tree.catalogue->find(tree.root().object, "other");
-    const auto now_one = tree.catalogue->find(tree.root().object, "one");
-    REQUIRE((now_other.ok() && *now_other && now_one.ok() && *now_one));
-    CHECK((*now_other)->object == one);
-    CHECK((*now_one)->object == other);
+    CHECK(known_as(tree, "other") == one);
+    CHECK(known_as(tree, "one") == other);
     CHECK(tree.catalogue->untold().value_or({{}}).empty());
 }
 
