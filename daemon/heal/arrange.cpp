@@ -182,10 +182,13 @@ class Order {
 
     // Of what is left, each step waits for another. A move whose place is held by another move
     // changes places with it, and that one goes on from there. Else some move goes out of the way.
+    // Without one, directories have gone of which each is in another, as far as anybody knows.
     Status break_circle() {
         std::size_t any = kNone;
+        std::size_t gone = kNone;
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             if (nodes_[i].done || !is_move(steps_[i])) {
+                gone = !nodes_[i].done && is_delete(steps_[i]) ? i : gone;
                 continue;
             }
             any = any == kNone && !nodes_[i].aside ? i : any;
@@ -205,6 +208,11 @@ class Order {
                 exchange(i, holder->second);
                 return {};
             }
+        }
+        if (any == kNone && gone != kNone) {
+            tell(steps_[gone]);
+            finish(gone);
+            return {};
         }
         return any != kNone ? put_aside(any)
                             : Status::error(EIO, "what was found contradicts itself");

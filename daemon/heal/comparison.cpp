@@ -189,7 +189,8 @@ Status Comparison::add_gone(const ObjectKey& directory) {
     return {};
 }
 
-// All that was below a directory that is nowhere any more.
+// All that was below a directory that is nowhere any more. Losses can have made a circle of it: each
+// of two has moved into the other, as far as anybody knows.
 Status Comparison::add_below_gone() {
     std::vector<ObjectKey> left;
     const auto consider = [&](const Gone& gone) {
@@ -203,6 +204,9 @@ Status Comparison::add_below_gone() {
     while (!left.empty()) {
         const ObjectKey directory = left.back();
         left.pop_back();
+        if (listed_.count(directory) != 0) {
+            continue;
+        }
         const Result<std::vector<CatalogueName>> names = catalogue_.names_in(directory);
         const Status status = names ? add_gone(directory) : names.status();
         if (!status) {

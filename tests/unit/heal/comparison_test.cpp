@@ -238,3 +238,36 @@ TEST_CASE("an exchange needs no look, and leaves what is in the directory where 
     CHECK(looks == 0);
     CHECK(tree.in_catalogue() == tree.on_disk());
 }
+
+TEST_CASE("directories that have gone and were thought to be in each other are told as gone") {
+    ChangingTree tree(1);
+    for (const char* name : {"x", "y"}) {
+        REQUIRE(::mkdir(tree.path(name).c_str(), 0755) == 0);
+    }
+    tree.apply(tree.compare(kSizesAlone));
+    const ObjectKey x = object_of(tree.path("x"));
+    const ObjectKey y = object_of(tree.path("y"));
+    // Lost: that "x" has come back before "y" moves, and that both have gone.
+    const auto moves = [&](const ObjectKey& object, const char* name, const ObjectKey& to) {
+        Finding event = tree.renamed(object, {.mode = S_IFDIR | 0755}, name, name, 0);
+        event.parent = to;
+        return event;
+    };
+    tree.apply_after_a_loss(*tree.catalogue, {moves(x, "x", y), moves(y, "y", x)});
+    for (const char* name : {"x", "y"}) {
+        REQUIRE(::rmdir(tree.path(name).c_str()) == 0);
+    }
+    Comparison comparison(*tree.catalogue, kSizesAlone);
+    std::vector<Directory> left;
+    REQUIRE(comparison.add(list(tree.root()), left, left).ok());
+    REQUIRE(comparison.add_gone(x).ok());
+    const auto findings = comparison.findings();
+    INFO(findings.status().message());
+    REQUIRE(findings.ok());
+    CHECK(findings->size() == 2);
+    tree.apply_after_a_loss(*tree.catalogue, *findings);
+    for (const ObjectKey& directory : {x, y}) {
+        CHECK(tree.catalogue->names_in(directory)->empty());
+        CHECK_FALSE(tree.catalogue->knows(directory).value_or(true));
+    }
+}
