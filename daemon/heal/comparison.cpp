@@ -189,8 +189,8 @@ Status Comparison::add_gone(const ObjectKey& directory) {
     return {};
 }
 
-// All that was below a directory that is nowhere any more. Losses can have made a circle of it: each
-// of two has moved into the other, as far as anybody knows.
+// All that was below a directory that is nowhere any more. Losses can have made a circle of that:
+// each of two has moved into the other, as far as anybody knows.
 Status Comparison::add_below_gone() {
     std::vector<ObjectKey> left;
     const auto consider = [&](const Gone& gone) {
