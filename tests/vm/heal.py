@@ -77,8 +77,9 @@ def explain(daemon, wrong):
             if "gap" in line:
                 print(f"      gap {line['gap']['reason']} {line['gap'].get('ops')}", flush=True)
             elif not line["op"].startswith("FileC") or line["op"] == "FileCreate":
-                print(f"      {line['seq']} {line['op']} {line['ino']} {line['path']} from "
-                      f"{line['old_path']} in {line['parent_ino']} {line['flags']}", flush=True)
+                print(f"      {line['seq']} {line['op']} {line['ino']}.{line['gen']} "
+                      f"{line['path']} from {line['old_path']} in "
+                      f"{line['parent_ino']}.{line['parent_gen']} {line['flags']}", flush=True)
 
 
 def compare(what, daemon, follower):
