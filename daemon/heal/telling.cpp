@@ -42,10 +42,7 @@ bool Telling::is_to_be_told(const Finding& finding, const Touched& touched) {
     const bool in_doubt =
         may_not_have_gone(finding, touched) || needs_what_is_left_out(finding);
     if (in_doubt) {
-        again_.directories.push_back(finding.parent);
-        if (finding.op == VX_OP_FILE_RENAME) {
-            again_.directories.push_back(finding.old_parent);
-        }
+        again_.add_directories_of(finding);
     }
     if (settled || in_doubt) {
         leave_out(finding, touched);

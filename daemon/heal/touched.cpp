@@ -97,10 +97,7 @@ bool Touched::settles_name(const Finding& f, Again& again) const {
     // A directory that was moved may have left what is watched.
     const bool moved = place(f.parent) || (rename && place(f.old_parent));
     if (moved || (rename && taken != left)) {
-        again.directories.push_back(f.parent);
-        if (rename) {
-            again.directories.push_back(f.old_parent);
-        }
+        again.add_directories_of(f);
     }
     return moved || taken || left;
 }

@@ -19,6 +19,12 @@ namespace vexfs::heal {
 struct Again {
     std::vector<ObjectKey> directories;  // what is in them
     std::vector<ObjectKey> objects;      // themselves, wherever they are
+
+    // The directories that a finding is about: of a rename, both.
+    void add_directories_of(const Finding& finding) {
+        directories.push_back(finding.parent);
+        directories.push_back(source_of(finding).parent);
+    }
 };
 
 class Touched {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 
 #include "support/random_trees.hpp"
 #include "support/tree_stream.hpp"
@@ -19,6 +20,21 @@ void make(const TreeStream& stream, const std::vector<std::string>& directories)
     for (const std::string& name : directories) {
         REQUIRE(::mkdir(stream.tree.path(name).c_str(), 0755) == 0);
     }
+}
+
+// The first look, during which something happens once that `when` directories have been looked at.
+// What is there is known then, and nothing is to be looked for.
+void look_first_while(TreeStream& stream, unsigned when, const std::function<void()>& happens) {
+    stream.at_look = [&](std::uint64_t directories) {
+        if (directories == when) {
+            happens();
+            stream.at_look = {};
+        }
+    };
+    REQUIRE(stream.look_first(0).ok());
+    INFO(stream.told);
+    CHECK_FALSE(stream.pending());
+    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
 }
 
 // What the event of a directory says that has come to `parent`, from outside of the tree.
@@ -61,17 +77,10 @@ TEST_CASE("what moves below a directory that has not been found yet is known") {
     TreeStream stream(1, TreeStream::Tree::unknown);
     make(stream, {"a", "a/q", "a/q/s", "p", "p/x", "p/x/below", "r"});
     stream.has_been();
-    stream.at_look = [&](std::uint64_t directories) {
-        if (directories == when) {
-            stream.move("p", "a/q/s/p");
-            stream.move("a/q", "r/q");
-            stream.at_look = {};
-        }
-    };
-    REQUIRE(stream.look_first(0).ok());
-    INFO(stream.told);
-    CHECK_FALSE(stream.pending());
-    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    look_first_while(stream, when, [&] {
+        stream.move("p", "a/q/s/p");
+        stream.move("a/q", "r/q");
+    });
 }
 
 TEST_CASE("what a file is that changes before it is known is seen again behind a move") {
@@ -81,19 +90,12 @@ TEST_CASE("what a file is that changes before it is known is seen again behind a
     const std::string file = stream.tree.path("b/file");
     std::ofstream(file) << "x";
     stream.has_been();
-    stream.at_look = [&](std::uint64_t directories) {
-        if (directories == when) {
-            REQUIRE(::chmod(file.c_str(), 0700) == 0);
-            stream.has_changed(TreeStream::Losing::nothing);
-            stream.move("b", "a/q/s/b");
-            stream.move("a/q", "r/q");
-            stream.at_look = {};
-        }
-    };
-    REQUIRE(stream.look_first(0).ok());
-    INFO(stream.told);
-    CHECK_FALSE(stream.pending());
-    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    look_first_while(stream, when, [&] {
+        REQUIRE(::chmod(file.c_str(), 0700) == 0);
+        stream.has_changed(TreeStream::Losing::nothing);
+        stream.move("b", "a/q/s/b");
+        stream.move("a/q", "r/q");
+    });
 }
 
 TEST_CASE("a directory that moves to where it is not looked for any more is known") {
@@ -107,16 +109,9 @@ TEST_CASE("a directory that moves to where it is not looked for any more is know
         REQUIRE(stream.look_first(0).code() == ECANCELED);
         stream.move("a/1/2/d", "a/1/2/e");
     }
-    stream.at_look = [&](std::uint64_t directories) {
-        if (directories == when) {
-            stream.move(told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
-            stream.at_look = {};
-        }
-    };
-    REQUIRE(stream.look_first(0).ok());
-    INFO(stream.told);
-    CHECK_FALSE(stream.pending());
-    CHECK(difference(stream.in_catalogue(), stream.tree.on_disk()) == "");
+    look_first_while(stream, when, [&] {
+        stream.move(told_of ? "a/1/2/e" : "a/1/2/d", "b/d");
+    });
 }
 
 TEST_CASE("what comes from outside during the first look is told with what is in it") {
