@@ -5,6 +5,7 @@ Two processes make, change, read and remove small trees through the mount of a v
 module; a reader follows, a consumer commits, and the journal keeps 1 MiB, so that everything that
 could grow has had its fill soon. The first third of the time is for that. Then what is taken in the
 second third is compared with the last: the lower quartiles, as much is taken for a moment only."""
+import contextlib
 import json
 import os
 import re
@@ -74,9 +75,15 @@ def files_of(pid):
 
 
 def disk_kib(directory):
-    """Without SQLite's log, which grows to 64 MiB and stays so."""
-    return sum(entry.stat().st_blocks for entry in os.scandir(directory)
-               if not entry.name.endswith("-wal")) // 2
+    """Without SQLite's log, which grows to 64 MiB and stays so, and what the daemon deletes
+    meanwhile: what is too old, and the plain form of what it has compressed."""
+    blocks = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if not entry.name.endswith("-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    blocks += entry.stat().st_blocks
+    return blocks // 2
 
 
 class Samples:
