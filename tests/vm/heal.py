@@ -70,31 +70,35 @@ def difference(found, wanted):
 
 def explain(daemon, wrong):
     """What the stream says of the first of them, and of the directory that it is in."""
-    path, (ino, _) = min(wrong)
-    parent = os.lstat(os.path.dirname(path)).st_ino
+    path, (ino, *_) = min(wrong)
+    above = os.path.dirname(path)
+    parent = os.lstat(above).st_ino if os.path.lexists(above) else None
     for line in daemon.lines():
-        if line.get("ino") in (ino, parent) or "gap" in line:
-            if "gap" in line:
-                print(f"      gap {line['gap']['reason']} {line['gap'].get('ops')}", flush=True)
-            elif not line["op"].startswith("FileC") or line["op"] == "FileCreate":
+        if "gap" in line:
+            print(f"      gap {line['gap']['reason']} {line['gap'].get('ops')}", flush=True)
+        elif line["ino"] in (ino, parent):
+            if not line["op"].startswith("FileC") or line["op"] == "FileCreate":
                 print(f"      {line['seq']} {line['op']} {line['ino']}.{line['gen']} "
                       f"{line['path']} from {line['old_path']} in "
                       f"{line['parent_ino']}.{line['parent_gen']} {line['flags']}", flush=True)
+
+
+def judge(what, daemon, found, wanted):
+    """Two accounts, each {path: (inode, ...)}."""
+    if not check(what, found == wanted, difference(found, wanted)):
+        explain(daemon, set(found.items()) ^ set(wanted.items()))
 
 
 def compare(what, daemon, follower):
     """Both accounts are what is there."""
     there = seen(follower.root)
     follower.go_on()
-    wanted = {path: (ino, TYPES[kind]) for path, (ino, kind) in there.items()}
-    found = catalogue(daemon, follower.root)
-    if not check(f"{what}: the catalogue is what is there ({len(there)} names)", found == wanted,
-                 difference(found, wanted)):
-        explain(daemon, set(found.items()) ^ set(wanted.items()))
-    wanted = {path: ino for path, (ino, _) in there.items()}
-    found = {path: ino for path, (ino, _) in follower.account.paths().items()}
-    check(f"{what}: so is the account of who follows the stream", found == wanted,
-          difference(found, wanted))
+    judge(f"{what}: the catalogue is what is there ({len(there)} names)", daemon,
+          catalogue(daemon, follower.root),
+          {path: (ino, TYPES[kind]) for path, (ino, kind) in there.items()})
+    judge(f"{what}: so is the account of who follows the stream", daemon,
+          {path: (ino,) for path, (ino, _) in follower.account.paths().items()},
+          {path: (ino,) for path, (ino, _) in there.items()})
 
 
 def begin(root, name, *more):

@@ -106,7 +106,10 @@ class Account:
             self.names.get(here[0], {}).pop(here[1], None)
         elif op == "FileRename":
             there = ((event["old_parent_ino"], event["old_parent_gen"]), event["old_name"])
-            self.put(*here, this)
+            if self.leaves(here[0], event["path"]):
+                self.forget_below(this)
+            else:
+                self.put(*here, this)
             # One half of an exchange leaves its old name to the other; else it is free.
             holder = self.names.get(there[0], {}).get(there[1])
             if there != here and ("exchange" not in event["flags"] or holder == this):
@@ -114,6 +117,16 @@ class Account:
 
     def put(self, parent, name, this):
         self.names.setdefault(parent, {})[name] = this
+
+    def leaves(self, parent, path):
+        """Whether `parent` is no directory of the tree: none that is known, nor by its path."""
+        below = path is None or path.startswith(self.root + "/")
+        return not below and parent != self.top and all(
+            parent not in names.values() for names in self.names.values())
+
+    def forget_below(self, directory):
+        for this in self.names.pop(directory, {}).values():
+            self.forget_below(this)
 
     def paths(self):
         """{path: (inode, generation)} of all that is below the root."""
