@@ -92,10 +92,9 @@ Status CompressedSegment::read_header() {
     if (!whole) {
         return whole.status();
     }
-    if (*whole && start.frame.magic == kHeaderFrame && start.frame.len == sizeof(SegmentHeader) &&
-        check_segment_header(start.header)) {
-        header_ = start.header;
-    } else {
+    header_ = start.header;
+    if (start.frame.magic != kHeaderFrame || start.frame.len != sizeof(SegmentHeader) ||
+        !check_segment_header(header_)) {
         problems_.push_back({0, "the copy of the segment's header is damaged"});
     }
     return {};

@@ -85,8 +85,8 @@ class CompressedSegment {
     // EBADMSG: nothing in it can be read. Otherwise what fstat() and pread() say.
     static Result<std::unique_ptr<CompressedSegment>> open(UniqueFd fd);
 
-    // The copy in front of the blocks; nothing: it is damaged.
-    [[nodiscard]] const std::optional<SegmentHeader>& header() const { return header_; }
+    // The copy in front of the blocks, as it is: check_segment_header() says whether it is whole.
+    [[nodiscard]] const SegmentHeader& header() const { return header_; }
     // Bytes of the plain segment.
     [[nodiscard]] std::uint64_t size() const { return plain_len_; }
     // As read_at(), of the plain segment's bytes.
@@ -122,7 +122,7 @@ class CompressedSegment {
     UniqueFd fd_;
     std::uint64_t file_len_;
     std::uint64_t plain_len_ = 0;
-    std::optional<SegmentHeader> header_;
+    SegmentHeader header_{};
     std::vector<Block> blocks_;
     std::vector<FileProblem> problems_;
     std::set<std::size_t> bad_;  // blocks that have been told of

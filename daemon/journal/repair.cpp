@@ -74,6 +74,7 @@ class Repair {
   private:
     Result<Found> look_at(std::uint64_t first_seq);
     void choose_id();
+    void rescue_headers();
     void rescue(Found& segment);
     Status set_aside_all();
     Status repair_segment(const Found& segment, std::uint64_t next);
@@ -136,6 +137,14 @@ void Repair::choose_id() {
             id_ = {segment.header->journal};
         }
     }
+    const bool unknown = id_.is_nil();
+    rescue_headers();
+    if (unknown && !id_.is_nil()) {
+        rescue_headers();  // those before the one that knew the id
+    }
+}
+
+void Repair::rescue_headers() {
     for (Found& segment : segments_) {
         if (!segment.header) {
             rescue(segment);

@@ -68,8 +68,8 @@ Result<SegmentFile> SegmentFile::open_compressed(int directory, const std::strin
 }
 
 Result<SegmentHeader> SegmentFile::header() const {
-    if (packed_ && packed_->header()) {
-        return *packed_->header();
+    if (packed_ && check_segment_header(packed_->header())) {
+        return packed_->header();
     }
     SegmentHeader header{};
     const Result<std::size_t> n = read(std::as_writable_bytes(std::span(&header, 1)), 0);
@@ -79,7 +79,8 @@ Result<SegmentHeader> SegmentFile::header() const {
     if (*n < sizeof(header)) {
         return Status::error(EBADMSG, "segment " + name_ + ": shorter than its header");
     }
-    return header;
+    // Of two that are damaged the copy: what does not decompress has nothing of what it was.
+    return packed_ && !check_segment_header(header) ? packed_->header() : header;
 }
 
 Result<std::size_t> SegmentFile::read(std::span<std::byte> place, std::uint64_t offset) const {

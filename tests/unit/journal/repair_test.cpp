@@ -229,6 +229,14 @@ TEST_CASE("repair: a header is put together again from what there is, and no eve
         CHECK(journal.repair().lost == 0);
         CHECK(journal.done[0].action == RepairAction::rewrite);
     }
+    SECTION("all of them are: one that is a bit away tells the journal's id") {
+        std::string bytes = journal.files().at(journal::segment_name(journal.numbers[segment]));
+        bytes[50] = static_cast<char>(bytes[50] ^ 4);
+        for (std::size_t i = 0; i < journal.numbers.size(); ++i) {
+            journal.damage(i, 0, i == segment ? bytes.substr(0, 128) : std::string(128, 'x'));
+        }
+        CHECK(journal.repair().lost == 0);
+    }
     CHECK(journal.problems() == 0);
     CHECK(journal.read() == all_but(60, 0, 0));
     CHECK(TestJournal(journal.dir.path(), {.boot_id = {9}}).next_seq() >= 61);
@@ -391,6 +399,19 @@ TEST_CASE("repair: a compressed segment loses the block that is damaged and beco
         CHECK(report.lost < 20);
         CHECK(journal.read() == seen);  // readers were told the same before
         CHECK(std::count_if(seen.begin(), seen.end(), [](long n) { return n < 0; }) == 2);
+    }
+    SECTION("in the first block and in the copy of its header, and no other segment has one") {
+        flip(journal::kFirstBlockAt + journal::kBlockHeadBytes + 100);
+        flip(60);
+        for (std::size_t n = 1; n < journal.numbers.size(); ++n) {
+            journal.damage(n, 0, std::string(128, 'x'));
+        }
+        const journal::RepairReport report = journal.repair();
+        CHECK(report.lost > 0);
+        CHECK(report.lost < 20);
+        const std::vector<long> seen = journal.read();
+        CHECK(std::count_if(seen.begin(), seen.end(), [](long n) { return n > 0; }) ==
+              200 - static_cast<long>(report.lost));
     }
     SECTION("in the index, the copy of the header and the head of a block") {
         flip(size - 50);
