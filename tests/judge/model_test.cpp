@@ -81,7 +81,7 @@ std::size_t mistakes(const History& history) {
         view.old_path = step.old_path;
         wrong += model.apply(view).empty() ? 0 : 1;
     }
-    return wrong + model.last_links_wrong() + model.halves();
+    return wrong + model.last_links_wrong().size() + model.halves();
 }
 
 struct Doctored {

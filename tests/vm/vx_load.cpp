@@ -134,7 +134,8 @@ int run_check(const std::string& directory, const std::string& file, const std::
           std::to_string(account.impossible));
     check(fmt::format("the last name's end is said exactly once of each of {} objects",
                       model.last_links()),
-          model.last_links_wrong() == 0, std::to_string(model.last_links_wrong()));
+          model.last_links_wrong().empty(),
+          fmt::format("{}", fmt::join(model.last_links_wrong(), "; ")));
     check("each exchange is told of both sides", model.halves() == 0,
           std::to_string(model.halves()));
     check("every event is whole", account.other == 0, std::to_string(account.other));

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -23,6 +24,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vm/vx_coverage/stream.hpp"
 #include "vm/vx_load/model.hpp"
@@ -38,7 +40,7 @@ namespace {
 
 constexpr std::uint64_t kBatch = 20000;  // operations from one standstill to the next
 constexpr std::uint64_t kRingBytes = 32 << 20;  // holds all that a command does
-constexpr unsigned kMistakesShown = 10;
+constexpr std::size_t kMistakesShown = 10;
 constexpr std::uint64_t kRoundsShown = 10;  // a line now and then
 constexpr std::uint64_t kNameOps =
     VX_OP_BIT(VX_OP_FILE_CREATE) | VX_OP_BIT(VX_OP_FILE_DELETE) | VX_OP_BIT(VX_OP_FILE_RENAME) |
@@ -54,6 +56,13 @@ void check(const std::string& what, bool right, const std::string& why = "") {
 
 void check_none(const std::string& what, std::uint64_t count) {
     check(what, count == 0, std::to_string(count));
+}
+
+void check_none(const std::string& what, const std::vector<std::string>& wrong) {
+    const auto few = std::min(wrong.size(), kMistakesShown);
+    check(what, wrong.empty(),
+          fmt::format("{}: {}", wrong.size(),
+                      fmt::join(wrong.begin(), wrong.begin() + static_cast<long>(few), "; ")));
 }
 
 class Session {
@@ -88,7 +97,7 @@ class Session {
     Status status_;
     PerOp events_{};
     std::uint64_t rounds_ = 0;
-    std::uint64_t impossible_ = 0;
+    std::vector<std::string> impossible_;
     std::uint64_t said_ = 0;
     std::uint64_t heard_ = 0;
 };
@@ -149,8 +158,9 @@ void Session::end_round() {
         // Two programs that use one name at one time have no order that the model could know.
         const bool names = (VX_OP_BIT(view.op()) & kNameOps) != 0;
         const std::string wrong = names || !round_.joined ? model_.apply(view) : "";
-        if (!wrong.empty() && impossible_++ < kMistakesShown) {
-            fmt::print("    seq {} {} {}: {}\n", view.seq, view.op_name(), view.path, wrong);
+        if (!wrong.empty()) {
+            impossible_.push_back(
+                fmt::format("seq {} {} {}: {}", view.seq, view.op_name(), view.path, wrong));
         }
     }
     said_ += round_.said.size();
@@ -228,8 +238,10 @@ void Session::report() {
     if (fanotify_) {
         check_none("nothing is lost in fanotify's queue", fanotify_->overflows());
     }
-    check_none("every event is possible where it stands",
-               impossible_ + model_.halves() + model_.last_links_wrong());
+    check_none("every event is possible where it stands", impossible_);
+    check_none("the last name's end is said exactly once of each object",
+               model_.last_links_wrong());
+    check_none("each exchange is told of both sides", model_.halves());
     check_none(fmt::format("VexFS{}{} say the same", fanotify_ ? ", fanotify" : "",
                            round_.with_inotify ? ", inotify" : ""),
                differences_.count());

@@ -124,10 +124,12 @@ std::string Model::rename(const EventView& event) {
     return check_path(to, event.path);
 }
 
-std::uint64_t Model::last_links_wrong() const {
-    std::uint64_t wrong = last_links_wrong_;
+std::vector<std::string> Model::last_links_wrong() const {
+    std::vector<std::string> wrong = last_links_wrong_;
     for (const auto& [ino, names] : names_) {
-        wrong += names.said_last;
+        if (names.said_last != 0) {
+            wrong.push_back(fmt::format("object {} has {} names left", ino, names.left));
+        }
     }
     return wrong;
 }
@@ -138,7 +140,9 @@ void Model::unname(std::uint64_t ino, bool last) {
     names.said_last += last ? 1 : 0;
     if (names.left == 0) {
         last_links_++;
-        last_links_wrong_ += names.said_last == 1 ? 0 : 1;
+        if (names.said_last != 1) {
+            last_links_wrong_.push_back(fmt::format("{} times of object {}", names.said_last, ino));
+        }
         names_.erase(ino);
     }
 }

@@ -30,7 +30,7 @@ class Model {
     // Objects that have lost their last name.
     [[nodiscard]] std::uint64_t last_links() const { return last_links_; }
     // Those of which this was not said exactly once, and others of which it was said.
-    [[nodiscard]] std::uint64_t last_links_wrong() const;
+    [[nodiscard]] std::vector<std::string> last_links_wrong() const;
     // Exchanges of which only one half was told.
     [[nodiscard]] std::uint64_t halves() const { return halves_.size(); }
 
@@ -69,7 +69,7 @@ class Model {
     // Exchanges whose second event is to come: by cookie, the object that it must be of.
     std::unordered_map<std::uint32_t, std::uint64_t> halves_;
     std::uint64_t last_links_ = 0;
-    std::uint64_t last_links_wrong_ = 0;
+    std::vector<std::string> last_links_wrong_;
 };
 
 }  // namespace vexfs::vm
