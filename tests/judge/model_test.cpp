@@ -33,7 +33,8 @@ using History = std::vector<Step>;
 
 // A directory with a file that gets a second name, is moved with its directory, replaces another
 // and loses both names. Then a directory and a file change places, another directory replaces the
-// one, and a file without a name is opened.
+// one, and a file without a name is opened. A link is told of behind the deletion of the name that
+// it was made from.
 History possible() {
     return {
         {VX_OP_DIR_CREATE, 2, kRoot, "d", "/w/d", VX_F_DIRECTORY},
@@ -60,6 +61,10 @@ History possible() {
          VX_F_DIRECTORY | VX_F_REPLACED | VX_F_LAST_LINK, kRoot, "l", "/w/l", 5},
         {VX_OP_DIR_CREATE, 5, kRoot, "m", "/w/m", VX_F_DIRECTORY},
         {VX_OP_FILE_OPEN, 9, kRoot, "", "", VX_F_NO_NAME},
+        {VX_OP_FILE_CREATE, 10, kRoot, "n", "/w/n"},
+        {VX_OP_FILE_DELETE, 10, kRoot, "n", "/w/n"},
+        {VX_OP_HARDLINK_CREATE, 10, kRoot, "o", "/w/o"},
+        {VX_OP_FILE_DELETE, 10, kRoot, "o", "/w/o", VX_F_LAST_LINK},
     };
 }
 
@@ -112,6 +117,10 @@ const Doctored kDoctored[] = {
     {"a replaced object that is not there", [](History& h) { h[4].flags |= VX_F_REPLACED; }},
     {"a last name that is not said to be", [](History& h) { h[9].flags = 0; }},
     {"a name that is not the last, said to be", [](History& h) { h[8].flags = VX_F_LAST_LINK; }},
+    {"a link to what is said to be gone", [](History& h) { h[22].flags = VX_F_LAST_LINK; }},
+    {"an object that is made anew, of which the end was not said",
+     [](History& h) { h[23].op = VX_OP_FILE_CREATE; }},
+    {"a link that never comes", [](History& h) { h.resize(23); }},
     {"a replaced object's last name not said", [](History& h) { h[7].flags = VX_F_REPLACED; }},
     {"an exchange of which the first half is missing", [](History& h) { h.erase(h.begin() + 13); }},
     {"an exchange with nothing", [](History& h) { h.erase(h.begin() + 12); }},

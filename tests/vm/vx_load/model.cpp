@@ -46,7 +46,10 @@ std::string Model::add(const EventView& event, bool directory) {
     if (!edges_.emplace(edge, event.event().ino).second) {
         return "the name exists already";
     }
-    names_[event.event().ino].left++;
+    if (event.op() == VX_OP_HARDLINK_CREATE && !names_.contains(event.event().ino)) {
+        return "the object does not exist";
+    }
+    name(event);
     if (directory && !directories_.emplace(event.event().ino, edge).second) {
         return "the directory exists already";
     }
@@ -127,22 +130,43 @@ std::string Model::rename(const EventView& event) {
 std::vector<std::string> Model::last_links_wrong() const {
     std::vector<std::string> wrong = last_links_wrong_;
     for (const auto& [ino, names] : names_) {
-        if (names.said_last != 0) {
+        if (names.left == 0) {
+            wrong.push_back(fmt::format("not of object {}", ino));
+        } else if (names.said_last != 0) {
             wrong.push_back(fmt::format("object {} has {} names left", ino, names.left));
         }
     }
     return wrong;
 }
 
+// link(2) tells of the new name when it has let go of the object: the one that it was made from may
+// be told to be gone before, and is not said to be the last.
+void Model::name(const EventView& event) {
+    Names& names = names_[event.event().ino];
+    if (names.left++ != 0 || !names.without) {
+        return;
+    }
+    names.without = false;
+    if (event.op() == VX_OP_HARDLINK_CREATE) {
+        last_links_--;
+    } else {
+        last_links_wrong_.push_back(fmt::format("not of object {}", event.event().ino));
+    }
+}
+
 void Model::unname(std::uint64_t ino, bool last) {
     Names& names = names_[ino];
     names.left--;
     names.said_last += last ? 1 : 0;
-    if (names.left == 0) {
-        last_links_++;
-        if (names.said_last != 1) {
-            last_links_wrong_.push_back(fmt::format("{} times of object {}", names.said_last, ino));
-        }
+    if (names.left != 0) {
+        return;
+    }
+    last_links_++;
+    names.without = names.said_last == 0;
+    if (names.said_last > 1) {
+        last_links_wrong_.push_back(fmt::format("{} times of object {}", names.said_last, ino));
+    }
+    if (!names.without) {
         names_.erase(ino);
     }
 }
