@@ -2,6 +2,8 @@
 // Operations that a program has the daemon push, for a file that changes meanwhile.
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "running_daemon.hpp"
 #include "vexfs/decision.hpp"
 #include "vexfs/reader.hpp"
@@ -17,16 +19,21 @@ Json ask(ControlClient& client, const Json& request) {
     return answer->ok ? answer->json : Json{{"error", answer->error}};
 }
 
-// The last event of this operation.
+// The last event of this operation; waits for the first one, because FileClose comes after close()
+// has returned.
 Event last(const RunningDaemon& daemon, const char* op) {
     auto reader = Reader::open(daemon.tree.root() + "/journal");
     REQUIRE(reader.ok());
-    Event found;
+    std::optional<Event> found;
     for (;;) {
         const auto item = reader->next();
         REQUIRE(item.ok());
+        if (*item == Reader::Item::end && found) {
+            return *found;
+        }
         if (*item == Reader::Item::end) {
-            return found;
+            const auto woken = reader->wait(-1, 30'000);
+            REQUIRE((woken.ok() && *woken == Reader::Wake::written));
         }
         if (*item == Reader::Item::event && std::string(reader->event().op_name()) == op) {
             found = Event(reader->event());
