@@ -69,8 +69,8 @@ int reported_nice(const TemporaryTree& tree) {
 
 int nice_of(id_t thread) { return ::getpriority(PRIO_PROCESS, thread); }
 
-// A thread of the kernel's, for io_uring. Until it has run for the first time it has the name of who
-// it works for, so its flags are asked (proc(5), the seventh field behind the name).
+// A thread of the kernel's, for io_uring. Until it first runs it has the name of who it works for,
+// so its flags are asked (proc(5), the seventh field behind the name).
 bool is_io_worker(const std::filesystem::path& task) {
     constexpr unsigned long kIoWorker = 0x10;  // PF_IO_WORKER, linux/sched.h
     const std::string stat = read_file(task / "stat");
