@@ -21,8 +21,7 @@ std::map<unsigned, Event> story_of(const std::string& name, const std::string& j
         if (*item == Reader::Item::event && reader->event().name() == name) {
             story.emplace(reader->event().op(), Event(reader->event()));
         } else if (*item == Reader::Item::end) {
-            const auto woken = reader->wait(-1, 30'000);
-            REQUIRE((woken.ok() && *woken == Reader::Wake::written));
+            wait_for_more(*reader);
         }
     }
     return story;

@@ -32,8 +32,7 @@ Event last(const RunningDaemon& daemon, const char* op) {
             return *found;
         }
         if (*item == Reader::Item::end) {
-            const auto woken = reader->wait(-1, 30'000);
-            REQUIRE((woken.ok() && *woken == Reader::Wake::written));
+            wait_for_more(*reader);
         }
         if (*item == Reader::Item::event && std::string(reader->event().op_name()) == op) {
             found = Event(reader->event());

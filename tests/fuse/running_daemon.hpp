@@ -12,6 +12,7 @@
 
 #include "control/client.hpp"
 #include "mounted.hpp"
+#include "vexfs/reader.hpp"
 #include "wiring/daemon.hpp"
 
 namespace vexfs::test {
@@ -74,5 +75,11 @@ class RunningDaemon {
     std::thread thread_;
     Status result_;
 };
+
+// Behind the last item of the journal: until there is another one.
+inline void wait_for_more(Reader& reader) {
+    const auto woken = reader.wait(-1, 30'000);
+    REQUIRE((woken.ok() && *woken == Reader::Wake::written));
+}
 
 }  // namespace vexfs::test

@@ -46,10 +46,9 @@ std::string Model::add(const EventView& event, bool directory) {
     if (!edges_.emplace(edge, event.event().ino).second) {
         return "the name exists already";
     }
-    if (event.op() == VX_OP_HARDLINK_CREATE && !names_.contains(event.event().ino)) {
-        return "the object does not exist";
+    if (std::string wrong = name(event); !wrong.empty()) {
+        return wrong;
     }
-    name(event);
     if (directory && !directories_.emplace(event.event().ino, edge).second) {
         return "the directory exists already";
     }
@@ -141,17 +140,20 @@ std::vector<std::string> Model::last_links_wrong() const {
 
 // link(2) tells of the new name when it has let go of the object: the one that it was made from may
 // be told to be gone before, and is not said to be the last.
-void Model::name(const EventView& event) {
-    Names& names = names_[event.event().ino];
-    if (names.left++ != 0 || !names.without) {
-        return;
+std::string Model::name(const EventView& event) {
+    const std::uint64_t ino = event.event().ino;
+    const bool link = event.op() == VX_OP_HARDLINK_CREATE;
+    const auto [names, is_new] = names_.try_emplace(ino);
+    const bool had_none = names->second.left++ == 0;
+    if (is_new) {
+        return link ? "the object does not exist" : "";
     }
-    names.without = false;
-    if (event.op() == VX_OP_HARDLINK_CREATE) {
+    if (had_none && link) {
         last_links_--;
-    } else {
-        last_links_wrong_.push_back(fmt::format("not of object {}", event.event().ino));
+    } else if (had_none) {
+        last_links_wrong_.push_back(fmt::format("not of object {}", ino));
     }
+    return "";
 }
 
 void Model::unname(std::uint64_t ino, bool last) {
@@ -162,11 +164,10 @@ void Model::unname(std::uint64_t ino, bool last) {
         return;
     }
     last_links_++;
-    names.without = names.said_last == 0;
     if (names.said_last > 1) {
         last_links_wrong_.push_back(fmt::format("{} times of object {}", names.said_last, ino));
     }
-    if (!names.without) {
+    if (names.said_last != 0) {
         names_.erase(ino);
     }
 }

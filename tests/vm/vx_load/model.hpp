@@ -51,8 +51,8 @@ class Model {
     std::string rename(const EventView& event);
     std::string exchange(const EventView& event, const Edge& from, const Edge& to);
     std::string touch(const EventView& event) const;
-    // The object has one more name.
-    void name(const EventView& event);
+    // The object has one more name. Returns what is wrong with it; empty: nothing.
+    std::string name(const EventView& event);
     // A name of the object is gone; `last`: the event says that it was the last.
     void unname(std::uint64_t ino, bool last);
     std::string check_path(const Edge& edge, std::string_view path) const;
@@ -66,9 +66,9 @@ class Model {
     struct Names {
         std::uint32_t left = 0;
         std::uint32_t said_last = 0;
-        bool without = false;  // all are gone, and none was said to be the last
     };
-    std::unordered_map<std::uint64_t, Names> names_;  // of each object
+    // Of each object; one that has none left lost them without a word of the last.
+    std::unordered_map<std::uint64_t, Names> names_;
     // Exchanges whose second event is to come: by cookie, the object that it must be of.
     std::unordered_map<std::uint32_t, std::uint64_t> halves_;
     std::uint64_t last_links_ = 0;
